@@ -121,7 +121,7 @@ def evolve(state: Alarm | None, r: e.Recorded) -> Alarm:
         case e.AlarmUnacknowledged():
             c = {"status": "unacked", "owner": "", "owner_name": "", "acked_at": None, "ack_expires_at": None}
         case e.AlarmEscalated():
-            c = {"escalated_to": ev.to, "escalation_step": ev.step, "ack_due_at": None}
+            c = {"escalated_to": ev.to, "escalation_step": ev.step, "ack_due_at": ev.next_due_at}
         case e.AlarmCleared():
             c = {"status": "rtn_unacked" if state.status == "unacked" else "normal", "ack_due_at": None, "ack_expires_at": None}
         case e.AlarmShelved():
@@ -211,7 +211,7 @@ def unshelve(state: Alarm, reason: str = "") -> list[e.Event]:
     return [e.AlarmUnshelved(reason=reason)]
 
 
-def escalate(state: Alarm, to: str) -> list[e.Event]:
+def escalate(state: Alarm, to: str, next_due_at: int | None = None) -> list[e.Event]:
     """Tell the next person up that nobody has taken it."""
     LIFECYCLE.next(state.status, "escalate")
-    return [e.AlarmEscalated(to=to, step=state.escalation_step + 1)]
+    return [e.AlarmEscalated(to=to, step=state.escalation_step + 1, next_due_at=next_due_at)]

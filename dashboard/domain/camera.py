@@ -1,6 +1,6 @@
 """Cameras and their alerts 摄像头告警: scene events, never an identity.
 
-A camera has health (online, offline, unknown when its source is silent).  An alert is open until a
+A camera is offline while its source lists it so, else online; when the source itself is silent the figure is void.  An alert is open until a
 person gives a verdict (属实 true, 误报 false, 存疑 unclear); looking at it changes nothing.
 """
 
@@ -11,7 +11,7 @@ from dashboard.domain.errors import Invalid
 from dashboard.domain.lifecycle import Lifecycle, transitions
 
 RULES = ("smoke", "fire", "water", "crowd", "fall", "road_blocked", "camera_offline", "intrusion_zone")
-HEALTHS = ("online", "offline", "unknown")
+HEALTHS = ("online", "offline")
 VERDICTS = ("true", "false", "unclear")
 REPEAT_WINDOW_MS = 120_000
 
@@ -45,7 +45,7 @@ class Camera(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: str
     place: e.Place | None = None
     private_premises: bool = False
-    health: str = "unknown"
+    health: str = "online"
     health_since: int | None = None
     changed_at: int = 0
 

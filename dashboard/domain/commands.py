@@ -4,8 +4,6 @@ A command is plain data.  ``Desk.do(command, actor)`` checks who may, loads, dec
 events, state and outbox in one transaction.  ``key`` makes a repeated command harmless.
 """
 
-from typing import Any
-
 import msgspec
 
 from dashboard.domain.events import Place, Sealed
@@ -53,6 +51,7 @@ class TakeReport(Command, kw_only=True):
     external_ref: str = ""
     people: int = 0
     reporter: Sealed | None = None
+    closed: bool = False
 
 
 class RaiseCameraAlert(Command, kw_only=True):
@@ -114,13 +113,37 @@ class NoteHeartbeat(Command, kw_only=True):
     devices: int | None = None
 
 
+class UnitMaster(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Master data of one unit, as its authority registers it."""
+
+    unit_id: str
+    name: str
+    kind: str
+    area: str
+    capabilities: tuple[str, ...] = ()
+    members: int = 0
+    callsign: str = ""
+    channels: tuple[str, ...] = ("terminal",)
+    place: Place | None = None
+
+
+class CameraMaster(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Master data of one camera."""
+
+    camera_id: str
+    name: str
+    area: str
+    place: Place | None = None
+    private_premises: bool = False
+
+
 class RegisterUnits(Command, kw_only=True):
-    units: tuple[dict[str, Any], ...]
+    units: tuple[UnitMaster, ...]
     source: str = ""
 
 
 class RegisterCameras(Command, kw_only=True):
-    cameras: tuple[dict[str, Any], ...]
+    cameras: tuple[CameraMaster, ...]
     source: str = ""
 
 
@@ -292,7 +315,13 @@ class RecordAttemptFailed(Command, kw_only=True):
 
 
 class Sweep(Command, kw_only=True):
-    """Do what the clock asks for: leases, limits, escalation, cards, silence.  Idempotent."""
+    """Do what the clock asks for.  Idempotent.
+
+    ``parts``: ``orders`` and ``alarms`` (leases, limits, escalation) want a quarter of a second,
+    ``sources`` and ``units`` (silence) two seconds, ``disputes`` (cards) a minute.
+    """
+
+    parts: tuple[str, ...] = ("orders", "alarms", "sources", "units", "disputes")
 
 
 COMMANDS: tuple[type[Command], ...] = tuple(c for c in Command.__subclasses__())

@@ -276,8 +276,11 @@ class AlarmUnacknowledged(Event, tag="alarm.unacknowledged"):
 
 
 class AlarmEscalated(Event, tag="alarm.escalated"):
+    """Told to the next person up; ``next_due_at``: when to go on to the one after, if at all."""
+
     to: str
     step: int
+    next_due_at: int | None = None
 
 
 class AlarmCleared(Event, tag="alarm.cleared"):
@@ -326,7 +329,7 @@ class CameraRegistered(Event, tag="camera.registered"):
 
 
 class CameraHealthChanged(Event, tag="camera.health_changed"):
-    """``online``, ``offline``, or ``unknown`` (its source is silent)."""
+    """``online`` or ``offline``, as its source says."""
 
     health: str
     since: int

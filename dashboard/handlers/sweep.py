@@ -1,0 +1,120 @@
+"""What the clock asks for: leases, limits, escalation, silence, cards.
+
+Every part reads what is due from SQL and is idempotent, so a sweeper that died half-way, or two at
+once, do no harm.
+"""
+
+from dashboard.domain import alert, commands as c, dispatch, incident, source
+from dashboard.domain import events as e
+from dashboard.handlers.alarms import clear_alarm, raise_alarm
+from dashboard.handlers.dealing import Dealing
+from dashboard.handlers.disputes import recard
+from dashboard.handlers.incidents import UNTAKEN
+from dashboard.handlers.orders import overdue
+
+LOST = "unit_lost"
+SILENT = "source_silent"
+BATCH = 200
+
+
+def sweep(d: Dealing, cmd: c.Sweep) -> str:
+    """Do the named parts."""
+    for part in cmd.parts:
+        PARTS[part](d)
+    return ""
+
+
+def _orders(d: Dealing) -> None:
+    """Count acknowledgement limits and re-issue what a worker dropped, lost or never got."""
+    for order in d.tx.find("order", [("ack_due_at", "<=", d.now)], order="ack_due_at", limit=BATCH):
+        overdue(d, order)
+    for order in d.tx.find("order", [("lease_until", "<=", d.now)], order="lease_until", limit=BATCH):
+        if order.status == "sending":
+            d.record("order", order.id, order, dispatch.reissue(order, "lease ran out"))
+    for order in d.tx.find("order", [("status", "in", ["queued", "sent"])], order="queued_at", limit=BATCH):
+        waited = d.now - order.changed_at
+        pause = min(1.0 * 2 ** min(order.attempt, 10), d.param("order.retry_max_s", order.area))
+        if order.status == "sent":
+            pause = max(pause, d.param("order.undelivered_s", order.area))
+        if waited >= pause * 1000:
+            why = order.last_failure or ("not delivered" if order.status == "sent" else "no worker took it")
+            channel = dispatch.next_channel(order) if order.failures else None
+            d.record("order", order.id, order, dispatch.reissue(order, why, channel))
+
+
+def _alarms(d: Dealing) -> None:
+    """Escalate what nobody took; bring back what was acknowledged and forgotten, or shelved until now."""
+    for a in d.tx.find("alarm", [("ack_due_at", "<=", d.now), ("status", "=", "unacked")], limit=BATCH):
+        if a.escalation_step == 0:
+            leader = d.param(f"alarm.leader_s.{a.severity}", a.area)
+            following = a.raised_at + int(leader * 1000) if leader else None
+            d.record("alarm", a.id, a, alert.escalate(a, "commander", following))
+        else:
+            d.record("alarm", a.id, a, alert.escalate(a, "leader"))
+    for a in d.tx.find("alarm", [("ack_expires_at", "<=", d.now), ("status", "=", "acked")], limit=BATCH):
+        d.record("alarm", a.id, a, alert.unacknowledge(a, "nothing followed"))
+        kind, _, id = a.subject.partition(":")
+        inc = d.tx.load("incident", id) if a.rule == UNTAKEN and kind == "incident" else None
+        if inc is not None and incident.LIFECYCLE.allows(inc.status, "release"):
+            d.record("incident", id, inc, incident.release(inc, "nothing followed"))
+    for a in d.tx.find("alarm", [("until", "<=", d.now), ("status", "in", ["shelved", "out_of_service"])], limit=BATCH):
+        back = alert.unshelve(a, "time is up") if a.status == "shelved" else [e.AlarmReturnedToService()]
+        d.record("alarm", a.id, a, back)
+
+
+def _sources(d: Dealing) -> None:
+    """Keep the profile's sources registered and judge each by its own cadence; silence is an alarm."""
+    vitals = d.tx.vitals()
+    known = {s.id: s for s in d.tx.find("source")}
+    for wanted in d.profile.sources:
+        master = e.SourceRegistered(
+            name=wanted.name, source_kind=wanted.kind, cadence_s=wanted.cadence_s, contact=wanted.contact
+        )
+        state = known.get(wanted.id)
+        events = source.register(state, master, d.profile.area)
+        known[wanted.id] = d.record("source", wanted.id, state, events, area=d.profile.area)
+    for state in known.values():
+        seen = vitals.get(f"source:{state.id}", (None, {}))[0]
+        judged = d.record("source", state.id, state, source.judge(state, seen, d.now))
+        subject = f"source:{state.id}"
+        if judged.state in ("stale", "lost"):
+            born = judged.state_since or judged.changed_at
+            if seen is not None or d.now - born > d.param("source.grace_s", state.area) * 1000:
+                severity = 2 if judged.source_kind in ("positions", "cameras") else 3
+                raise_alarm(d, SILENT, subject, severity, judged.area, params={"source": judged.name})
+        elif judged.state == "live":
+            clear_alarm(d, SILENT, subject, "heard again")
+
+
+def _units(d: Dealing) -> None:
+    """Find units on duty whose position is lost; when their whole source is silent, that alarm says it once."""
+    quiet = {s.id for s in d.tx.find("source", [("state", "in", ["late", "stale", "lost", "unknown"])])}
+    lost_alarms = {a.subject: a for a in d.tx.find("alarm", [("rule", "=", LOST), ("status", "in", list(alert.ACTIVE))])}
+    positions = d.tx.positions()
+    limits: dict[tuple[str, bool], float] = {}
+    for one in d.tx.find("unit", [("on_duty", "=", True)]):
+        if one.source in quiet:
+            continue
+        tasked = bool(one.orders)
+        area = one.area[:6]
+        if (area, tasked) not in limits:
+            limits[area, tasked] = d.param("position.lost_tasked_s" if tasked else "position.lost_idle_s", area)
+        fix = positions.get(one.id)
+        last = max(fix.at if fix else 0, one.duty_since or one.changed_at)
+        subject = f"unit:{one.id}"
+        if d.now - last > limits[area, tasked] * 1000:
+            if subject not in lost_alarms:
+                raise_alarm(
+                    d, LOST, subject, 2 if tasked else 3, one.area, title=one.name, params={"unit": one.name, "last_at": last}
+                )
+        elif subject in lost_alarms:
+            clear_alarm(d, LOST, subject, "position received")
+
+
+def _disputes(d: Dealing) -> None:
+    """Give open cases the card they deserve now."""
+    for case in d.tx.find("dispute", [("status", "=", "open")]):
+        recard(d, case)
+
+
+PARTS = {"orders": _orders, "alarms": _alarms, "sources": _sources, "units": _units, "disputes": _disputes}
