@@ -55,6 +55,7 @@ PARAMETERS: dict[str, Parameter] = {
     "source.grace_s": Parameter(20, "s", "after a start, before silence is an alarm", 0, 600),
     "api.position_age_s": Parameter(86_400, "s", "older positions are refused"),
     "api.fact_age_s": Parameter(2_592_000, "s", "older facts are refused"),
+    "api.ledger_age_s": Parameter(94_608_000, "s", "older cases are refused: three years"),
     "api.future_s": Parameter(120, "s", "later than our clock by more than this is refused"),
 }
 

@@ -97,6 +97,9 @@ class Tx(Reader, Protocol):
     def record(self, new: NewEvents) -> list[Recorded]:
         """Append the events, fold them into the state row; raises Conflict when the version has moved."""
 
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Undo what follows, and only that, when it raises: one fact of a batch may fail without taking the others along."""
+
     def number(self, series: str, day: str) -> int:
         """Return the next number of a series on a day (``YYYYMMDD``): 1, 2, 3 …"""
 

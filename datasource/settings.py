@@ -60,7 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(description="Secret, at least 32 characters, under which sessions are signed and case keys are wrapped. Empty: made at the first start and kept in the home folder (`secret.key`)."),
     ] = ""
-    profile: Annotated[str, Meta(description="Profile of the centre: a TOML file, or the name of one that comes with Muster.")] = ""
+    profile: Annotated[str, Meta(description="Profile of the centre: a TOML file, or the name of one that comes with Muster.")] = "default"
     demo: Annotated[bool, Meta(description="Run the simulated city, and mark every screen as a demonstration.")] = False
     city_scale: Annotated[
         float, Meta(gt=0, le=20, description="Size of the simulated city: 1 is a district of 2,000 units and 4,000 cameras.")

@@ -7,13 +7,12 @@ can tell a quiet city from a broken pipe.
 
 import time
 from collections.abc import Sequence
-from typing import Any, cast
 
 import msgspec
 import structlog
 
 from dashboard.desk import Desk
-from dashboard.domain.errors import Conflict, Fenced, Invalid, Refused
+from dashboard.domain.errors import Fenced, Invalid, Refused
 from dashboard.domain.ids import derived, fresh
 from dashboard.ports import Clock, DeadLetter, Entry, Store, Stream, Tx
 from datasource import facts
@@ -22,30 +21,16 @@ from workers.loop import Lease, is_outage
 BATCH = 200
 READ_BLOCK_MS = 200
 HOUSEKEEPING_S = 1.0
-CONFLICT_TRIES = 5
+STUCK_TRIES = 20
+# On SQLite everybody who writes takes turns: a backlog of ours must not keep an order waiting.
+TRANSACTION_S = 0.02
+GAP_S = 0.003
 
 log = structlog.get_logger()
 
 
-class _Spoiled(Exception):
-    """A fact failed after it had written something: the transaction must go, and each fact be tried alone."""
-
-
-class _Watched:
-    """A transaction that knows whether anything was written since :meth:`begin`."""
-
-    def __init__(self, tx: Tx) -> None:
-        self._tx = tx
-        self.written = False
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("record", "number", "bury", "vital"):
-            self.written = True
-        return getattr(self._tx, name)
-
-
 class Ingest:
-    """One writer at a time (a lease); ``lag`` is the age in ms of the last fact read when more were waiting."""
+    """One writer at a time (a lease); ``lag`` is the age in ms of the last fact taken while more were waiting."""
 
     def __init__(self, stream: Stream, store: Store, desk: Desk, clock: Clock, lease: Lease, *, block_ms: int = READ_BLOCK_MS) -> None:
         self.lag = 0
@@ -58,6 +43,7 @@ class Ingest:
         self._block_ms = block_ms
         self._offset: str | None = None
         self._next_housekeeping = 0.0
+        self._stuck = 0
 
     def reset(self) -> None:
         """Forget the offset: SQL knows it."""
@@ -69,144 +55,141 @@ class Ingest:
         if epoch is None:
             self.note = "standby"
             return 0.25
+        self.note = ""
         if self._offset is None:
             self._offset = self._store.offset(facts.STREAM)
             self._next_housekeeping = 0.0
         if time.monotonic() >= self._next_housekeeping:
             self._next_housekeeping = time.monotonic() + HOUSEKEEPING_S
-            self._housekeep(epoch)
+            self._housekeep()
         entries = self._stream.read({facts.STREAM: self._offset}, count=BATCH, block_ms=self._block_ms).get(facts.STREAM, [])
-        self.note = ""
-        if entries:
-            self._take(entries, epoch)
-            self._offset = entries[-1].id
-        self.lag = max(0, self._clock.now() - _milliseconds(entries[-1].id)) if len(entries) == BATCH else 0
-        return 0.0
+        if not entries:
+            self.lag = 0
+            return 0.0
+        self._offset = self._take(entries, epoch)
+        waiting = len(entries) == BATCH or self._offset != entries[-1].id
+        self.lag = max(0, self._clock.now() - _milliseconds(self._offset)) if waiting else 0
+        return GAP_S if waiting else 0.0
 
-    def _housekeep(self, epoch: int) -> None:
+    def _housekeep(self) -> None:
         """Trim behind the committed offset, send a pulse, and notice a stream that was lost and began anew."""
         assert self._offset is not None
-        last = self._stream.last_id(facts.STREAM)
-        if _order(last) < _order(self._offset):
+        if _order(self._stream.last_id(facts.STREAM)) < _order(self._offset):
             self._begin_anew()
         self._stream.trim_before(facts.STREAM, self._offset)
-        self._stream.add(facts.STREAM, facts.encode(fresh("P"), facts.PULSE, "ingest", self._clock.now(), {}))
+        self._stream.add(facts.STREAM, self._pulse())
+
+    def _pulse(self) -> bytes:
+        return facts.encode(fresh("P"), facts.PULSE, "ingest", self._clock.now(), {})
 
     def _begin_anew(self) -> None:
-        """The stream's ids lie behind our offset (Redis lost its data, and perhaps its clock): pick up what is there.
+        """The stream's ids lie behind our offset (Redis lost its data, and its clock is behind): pick up what is there.
 
-        A pulse above the offset lifts all later ids over it; what came in meanwhile is read once, in its own right.
+        A pulse above the offset lifts all later ids over it; what came in meanwhile is taken now, without an offset:
+        its idempotency keys make it safe to take it again.
         """
         assert self._offset is not None
         milliseconds, _, sequence = self._offset.partition("-")
-        above = f"{milliseconds}-{int(sequence) + 1}"
-        self._stream.add(facts.STREAM, facts.encode(fresh("P"), facts.PULSE, "ingest", self._clock.now(), {}), id=above)
+        self._stream.add(facts.STREAM, self._pulse(), id=f"{milliseconds}-{int(sequence) + 1}")
         log.warning("facts stream began anew", offset=self._offset)
         after = "0-0"
-        while stranded := [
-            entry
-            for entry in self._stream.read({facts.STREAM: after}, count=BATCH).get(facts.STREAM, [])
-            if _order(entry.id) <= _order(self._offset)
-        ]:
-            self._take(stranded, None)
-            after = stranded[-1].id
+        while True:
+            entries = self._stream.read({facts.STREAM: after}, count=BATCH).get(facts.STREAM, [])
+            stranded = [entry for entry in entries if _order(entry.id) <= _order(self._offset)]
+            if not stranded:
+                return
+            after = self._take(stranded, None)
 
-    def _take(self, entries: Sequence[Entry], epoch: int | None) -> None:
-        """Apply a batch in one transaction; when a fact spoils it, each in one of its own.  ``epoch`` None: no offset moves."""
-        try:
-            with self._store.transaction() as tx:
-                for entry in entries:
-                    self._apply(_Watched(tx), entry)
-                self._sources_seen(tx, entries)
-                self._advance(tx, entries[-1].id, epoch)
-            return
-        except (_Spoiled, Conflict):
-            pass
-        for entry in entries:
-            self._take_alone(entry, epoch)
+    def _take(self, entries: Sequence[Entry], epoch: int | None) -> str:
+        """Apply entries until the time of one transaction is up; returns the id of the last one taken.
+
+        ``epoch`` None: no offset moves.
+        """
+        if self._stuck >= STUCK_TRIES:
+            for entry in entries:
+                self._take_alone(entry, epoch)
+            self._stuck = 0
+            return entries[-1].id
+        self._stuck += 1
+        until = time.monotonic() + TRANSACTION_S
+        with self._store.transaction() as tx:
+            taken = 0
+            while taken < len(entries) and (taken == 0 or time.monotonic() < until):
+                self._take_one(tx, entries[taken])
+                taken += 1
+            _note_sources(tx, entries[:taken])
+            if epoch is not None:
+                tx.advance(facts.STREAM, epoch, entries[taken - 1].id)
+        self._stuck = 0
+        return entries[taken - 1].id
 
     def _take_alone(self, entry: Entry, epoch: int | None) -> None:
-        for _ in range(CONFLICT_TRIES):
-            try:
-                with self._store.transaction() as tx:
-                    self._apply(_Watched(tx), entry)
-                    self._sources_seen(tx, [entry])
-                    self._advance(tx, entry.id, epoch)
-                return
-            except Conflict as refusal:
-                reason: Refused = refusal
-            except _Spoiled as spoiled:
-                reason = cast("Refused", spoiled.__cause__)
-                break
-        with self._store.transaction() as tx:
-            self._bury(tx, entry, reason)
-            self._advance(tx, entry.id, epoch)
+        """Take a fact of a batch that failed again and again, in a transaction of its own.
 
-    @staticmethod
-    def _advance(tx: Tx, entry_id: str, epoch: int | None) -> None:
-        if epoch is not None:
-            tx.advance(facts.STREAM, epoch, entry_id)
-
-    def _apply(self, tx: _Watched, entry: Entry) -> None:
-        """Apply one fact, or bury it; raises _Spoiled when it failed half way, Conflict when another writer was first."""
+        When the database still will not have it, it is the fact's fault and it is buried.  If it is the database's
+        after all, burying fails as well, and nothing is lost.
+        """
         try:
-            fact = facts.decode(entry.body)
-            if fact.kind == facts.PULSE:
-                tx.vital("pulse", fact.received_at, {})
-                return
-            command = facts.command(fact)
-            if not tx.once(fact.source, fact.id, self._clock.now()):
-                return
-            # The fact's own id has just been spent; a key inside would be looked up as a second, different one.
-            self._desk.apply(cast("Tx", tx), msgspec.structs.replace(command, key=""), facts.actor(fact.source, fact.lang))
-        except (Conflict, Fenced):
+            with self._store.transaction() as tx:
+                self._take_one(tx, entry)
+                _note_sources(tx, [entry])
+                if epoch is not None:
+                    tx.advance(facts.STREAM, epoch, entry.id)
+        except Fenced:
+            raise
+        except Exception as fault:
+            with self._store.transaction() as tx:
+                self._bury(tx, entry, _fault(fault))
+                if epoch is not None:
+                    tx.advance(facts.STREAM, epoch, entry.id)
+
+    def _take_one(self, tx: Tx, entry: Entry) -> None:
+        """Apply one fact, or bury it; raises only when the database or the lease is gone."""
+        try:
+            with tx.savepoint():
+                self._apply(tx, entry)
+            return
+        except Fenced:
             raise
         except Refused as refusal:
-            self._reject(tx, entry, refusal)
+            reason = refusal
         except Exception as fault:
-            if is_outage(fault) or _from_database(fault):
+            if is_outage(fault):
                 raise
             log.exception("fact failed", entry=entry.id)
-            self._reject(tx, entry, Invalid("dead.fault", problem=f"{type(fault).__name__}: {fault}"))
+            reason = _fault(fault)
+        self._bury(tx, entry, reason)
+        # A repetition of it is not worth a second letter.
+        if fact := _readable(entry):
+            tx.once(fact.source, fact.id, self._clock.now())
 
-    def _reject(self, tx: _Watched, entry: Entry, refusal: Refused) -> None:
-        if tx.written:
-            raise _Spoiled from refusal
-        self._bury(cast("Tx", tx), entry, refusal)
+    def _apply(self, tx: Tx, entry: Entry) -> None:
+        fact = facts.decode(entry.body)
+        if fact.kind == facts.PULSE:
+            tx.vital("pulse", fact.received_at)
+            return
+        command = facts.command(fact)
+        if tx.once(fact.source, fact.id, self._clock.now()):
+            # The fact's own id has just been spent; a key inside would only be a second name for it.
+            self._desk.apply(tx, msgspec.structs.replace(command, key=""), facts.actor(fact.source, fact.lang))
 
-    def _bury(self, tx: Tx, entry: Entry, refusal: Refused) -> None:
-        try:
-            source, received_at = (fact := facts.decode(entry.body)).source, fact.received_at
-        except Invalid:
-            source, received_at = "", _milliseconds(entry.id)
-        params = {**refusal.params, **({"field": refusal.field} if refusal.field else {})}
-        log.warning("fact buried", entry=entry.id, source=source, reason=refusal.key)
+    def _bury(self, tx: Tx, entry: Entry, reason: Refused) -> None:
+        fact = _readable(entry)
+        params = {**reason.params, **({"field": reason.field} if reason.field else {})}
+        log.warning("fact buried", entry=entry.id, source=fact.source if fact else "", reason=reason.key)
         tx.bury(
             DeadLetter(
                 id=derived("D", facts.STREAM, entry.id),
                 stream=facts.STREAM,
                 entry_id=entry.id,
-                source=source,
-                received_at=received_at,
-                reason=refusal.key,
-                params={key: value if isinstance(value, (str, int, float)) else str(value) for key, value in params.items()},
+                source=fact.source.replace("\0", "") if fact else "",
+                received_at=fact.received_at if fact else _milliseconds(entry.id),
+                reason=reason.key,
+                params={k: v if isinstance(v, (str, int, float)) else str(v) for k, v in params.items()},
                 body=entry.body,
                 buried_at=self._clock.now(),
             )
         )
-
-    @staticmethod
-    def _sources_seen(tx: Tx, entries: Sequence[Entry]) -> None:
-        seen: dict[str, int] = {}
-        for entry in entries:
-            try:
-                fact = facts.decode(entry.body)
-            except Invalid:
-                continue
-            if fact.kind != facts.PULSE and not fact.source.startswith("unit:"):
-                seen[fact.source] = max(seen.get(fact.source, 0), fact.received_at)
-        for source, at in seen.items():
-            tx.vital(f"source:{source}", at, {})
 
 
 def replay_dead_letter(letter: DeadLetter, stream: Stream, store: Store, clock: Clock) -> str:
@@ -222,8 +205,26 @@ def replay_dead_letter(letter: DeadLetter, stream: Stream, store: Store, clock: 
     return entry_id
 
 
-def _from_database(fault: Exception) -> bool:
-    return type(fault).__module__.startswith(("sqlalchemy", "sqlite3", "psycopg"))
+def _note_sources(tx: Tx, entries: Sequence[Entry]) -> None:
+    """Note when each source was last heard of; a unit's own device is no source."""
+    seen: dict[str, int] = {}
+    for entry in entries:
+        fact = _readable(entry)
+        if fact and fact.kind != facts.PULSE and not fact.source.startswith("unit:"):
+            seen[fact.source] = max(seen.get(fact.source, 0), fact.received_at)
+    for source, at in seen.items():
+        tx.vital(f"source:{source}", at)
+
+
+def _readable(entry: Entry) -> facts.Fact | None:
+    try:
+        return facts.decode(entry.body)
+    except Invalid:
+        return None
+
+
+def _fault(fault: Exception) -> Invalid:
+    return Invalid("dead.fault", problem=f"{type(fault).__name__}: {fault}"[:500])
 
 
 def _milliseconds(entry_id: str) -> int:

@@ -24,6 +24,7 @@ import structlog
 
 from dashboard.domain.errors import Fenced
 from dashboard.ports import Clock, Store
+from datasource.errors import Unavailable
 
 BEAT_MS = 1000
 LEASE_MS = 2000
@@ -201,7 +202,7 @@ def _forget(work: Work, lease: Lease | None) -> None:
 
 def is_outage(fault: BaseException) -> bool:
     """Say whether a fault means that Redis, the database or the network is away, rather than a mistake of ours."""
-    if isinstance(fault, (OSError, TimeoutError)):
+    if isinstance(fault, (Unavailable, OSError)):
         return True
     names = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(fault).__mro__}
     return bool(names & {"redis.ConnectionError", "redis.TimeoutError", "redis.BusyLoadingError", "redis.ReadOnlyError", "sqlalchemy.OperationalError", "sqlalchemy.InterfaceError"})

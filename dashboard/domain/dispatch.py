@@ -63,7 +63,7 @@ _RECEIPT_EVENTS: dict[str, type[e.Event]] = {
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The state of one order; ``attempt`` counts deliveries tried, 1 is the first."""
+    """The state of one order; ``attempt`` counts deliveries tried, 1 is the first; ``status_at`` is since when."""
 
     id: str
     version: int
@@ -97,6 +97,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ended_at: int | None = None
     decline_reason: str = ""
     last_failure: str = ""
+    status_at: int = 0
     changed_at: int = 0
     drill: bool = False
 
@@ -125,6 +126,7 @@ def evolve(state: Order | None, r: e.Recorded) -> Order:
             ack_due_at=ev.ack_due_at,
             eta_s=ev.eta_s,
             queued_at=at,
+            status_at=at,
             changed_at=at,
             drill=r.drill,
         )
@@ -162,6 +164,8 @@ def evolve(state: Order | None, r: e.Recorded) -> Order:
             c = {"status": "expired", "ended_at": at, "ack_due_at": None, "lease_until": None}
         case e.OrderOverdue():
             c = {"overdue_step": ev.step, "ack_due_at": None}
+    if "status" in c:
+        c["status_at"] = at
     return msgspec.structs.replace(state, version=r.version, changed_at=at, **c)
 
 

@@ -32,7 +32,7 @@ def _orders(d: Dealing) -> None:
         if order.status == "sending":
             d.record("order", order.id, order, dispatch.reissue(order, "lease ran out"))
     for order in d.tx.find("order", [("status", "in", ["queued", "sent"])], order="queued_at", limit=BATCH):
-        waited = d.now - order.changed_at
+        waited = d.now - order.status_at
         pause = min(1.0 * 2 ** min(order.attempt, 10), d.param("order.retry_max_s", order.area))
         if order.status == "sent":
             pause = max(pause, d.param("order.undelivered_s", order.area))

@@ -59,6 +59,7 @@ class Report(Body):
     external_ref: Annotated[str, Meta(max_length=100)] = ""
     people: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     reporter: Person | None = None
+    closed: Annotated[bool, Meta(description="The source has closed it: so is the incident of this `external_ref`.")] = False
     drill: bool = False
     event_id: EventId | None = None
 

@@ -1,0 +1,90 @@
+/* The ground: outlines of areas with quiet names, or a grid of meridians and parallels where there are none.
+   In a pane and on a canvas of its own, so that units never make it repaint. */
+(function (root) {
+  "use strict";
+  const muster = (root.muster = root.muster || {});
+  const NAMES_UP_TO = 12.5; // deeper in, one area fills the view and its name only gets in the way
+
+  class Base {
+    constructor(map, pane) {
+      this.map = map;
+      this.pane = pane;
+      this.renderer = root.L.canvas({ pane, padding: 0.3 });
+      this.names = root.L.layerGroup();
+      this.lines = root.L.layerGroup();
+      this.about = null;
+    }
+
+    /** Fetch the outlines and draw them; resolves to what they are ({datum, source, bounds}), or null when there are none. */
+    async load(url) {
+      try {
+        const answer = await fetch(url, { credentials: "same-origin" });
+        if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+        return this.draw(await answer.json());
+      } catch (error) {
+        console.warn("base map", error);
+        return this.draw({ features: [] });
+      }
+    }
+
+    draw(shapes) {
+      if (!shapes.features.length) {
+        this.grid();
+        this.map.on("moveend", this.grid, this);
+        this.lines.addTo(this.map);
+        return null;
+      }
+      this.shapes = root.L.geoJSON(shapes, { pane: this.pane, renderer: this.renderer, interactive: false, style: () => this.style() }).addTo(this.map);
+      const english = (document.documentElement.lang || "zh").startsWith("en");
+      for (const { properties: p } of shapes.features) {
+        const html = document.createElement("span");
+        html.textContent = (english && p.name_en) || p.name;
+        const icon = root.L.divIcon({ className: "map-area-name", html, iconSize: [0, 0] });
+        root.L.marker(p.label, { icon, pane: this.pane, interactive: false, keyboard: false }).addTo(this.names);
+      }
+      this.map.on("zoomend", this.showNames, this);
+      this.showNames();
+      this.about = shapes.muster || {};
+      return this.about;
+    }
+
+    showNames() {
+      if (this.map.getZoom() <= NAMES_UP_TO) this.names.addTo(this.map);
+      else this.names.remove();
+    }
+
+    style() {
+      const css = getComputedStyle(document.documentElement);
+      const token = (name, spare) => css.getPropertyValue(name).trim() || spare;
+      return { color: token("--line", "#3A424D"), weight: 1.4, fill: true, fillColor: token("--bg1", "#1C2127"), fillOpacity: 1 };
+    }
+
+    grid() {
+      const { gridStep, gridValues } = muster.mapCells, L = root.L;
+      const b = this.map.getBounds().pad(0.1);
+      const perDegree = (256 * 2 ** this.map.getZoom()) / 360;
+      const step = gridStep(perDegree, 110);
+      const places = Math.max(0, Math.ceil(-Math.log10(step)));
+      const line = { pane: this.pane, renderer: this.renderer, interactive: false, color: this.style().color, weight: 1 };
+      this.lines.clearLayers();
+      const name = (at, text) => L.marker(at, { icon: L.divIcon({ className: "map-grid-name", html: text, iconSize: [0, 0] }), pane: this.pane, interactive: false, keyboard: false }).addTo(this.lines);
+      const inner = this.map.getBounds();
+      for (const lon of gridValues(b.getWest(), b.getEast(), step)) {
+        L.polyline([[b.getSouth(), lon], [b.getNorth(), lon]], line).addTo(this.lines);
+        name([inner.getSouth(), lon], `${lon.toFixed(places)}°`);
+      }
+      for (const lat of gridValues(b.getSouth(), b.getNorth(), step)) {
+        L.polyline([[lat, b.getWest()], [lat, b.getEast()]], line).addTo(this.lines);
+        name([lat, inner.getWest()], `${lat.toFixed(places)}°`);
+      }
+    }
+
+    /** Take the colours of the theme again. */
+    retheme() {
+      if (this.shapes) this.shapes.setStyle(this.style());
+      else this.grid();
+    }
+  }
+
+  muster.mapBase = { Base };
+})(typeof window === "undefined" ? globalThis : window);

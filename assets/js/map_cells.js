@@ -1,0 +1,95 @@
+/* Arithmetic of the map that needs no map: counting idle units in cells, grid lines, the scale bar. Pure. */
+(function (root) {
+  "use strict";
+  const muster = (root.muster = root.muster || {});
+
+  /* Idle units are counted in cells when so many of them are in view that single ones would run together;
+     two limits, so that the picture does not jump between the two ways. */
+  const COUNT_ABOVE = 700, SINGLE_BELOW = 500;
+
+  /** Say whether to count, given how many idle units are in view and whether we count now. */
+  function counting(inView, now) {
+    return now ? inView >= SINGLE_BELOW : inView > COUNT_ABOVE;
+  }
+
+  /** Cells of `side` pixels over a view; they are fixed to the ground, so panning moves them along and recounts nothing. */
+  class Cells {
+    constructor() {
+      this.cols = this.rows = 0;
+      this.n = new Uint16Array(0);
+    }
+
+    /** Begin a picture: `originX/Y` is the world pixel of the view's corner. */
+    begin(originX, originY, width, height, side) {
+      this.side = side;
+      this.shiftX = ((originX % side) + side) % side;
+      this.shiftY = ((originY % side) + side) % side;
+      this.cols = Math.ceil((width + this.shiftX) / side);
+      this.rows = Math.ceil((height + this.shiftY) / side);
+      const size = this.cols * this.rows;
+      if (this.n.length < size) {
+        this.n = new Uint16Array(size);
+        this.stale = new Uint16Array(size);
+        this.unready = new Uint16Array(size);
+        this.sumX = new Float64Array(size);
+        this.sumY = new Float64Array(size);
+        this.last = new Int32Array(size);
+      } else {
+        for (const a of [this.n, this.stale, this.unready, this.sumX, this.sumY]) a.fill(0, 0, size);
+      }
+    }
+
+    /** Return the number of the cell a view pixel lies in, or -1 outside. */
+    at(x, y) {
+      const col = Math.floor((x + this.shiftX) / this.side), row = Math.floor((y + this.shiftY) / this.side);
+      return col < 0 || row < 0 || col >= this.cols || row >= this.rows ? -1 : row * this.cols + col;
+    }
+
+    /** Count one unit; `slot` is remembered for a cell that has only one. */
+    add(x, y, slot, isStale, isUnready) {
+      const i = this.at(x, y);
+      if (i < 0) return;
+      this.n[i]++;
+      if (isStale) this.stale[i]++;
+      if (isUnready) this.unready[i]++;
+      this.sumX[i] += x;
+      this.sumY[i] += y;
+      this.last[i] = slot;
+    }
+
+    /** Call `see(i, x, y, n)` for every cell that has units; x, y is their middle, kept clear of the cell's edges. */
+    each(see) {
+      const { side, cols, rows, n } = this;
+      const edge = side * 0.3;
+      for (let i = 0; i < cols * rows; i++) {
+        if (!n[i]) continue;
+        const x0 = (i % cols) * side - this.shiftX, y0 = Math.floor(i / cols) * side - this.shiftY;
+        const x = Math.min(Math.max(this.sumX[i] / n[i], x0 + edge), x0 + side - edge);
+        const y = Math.min(Math.max(this.sumY[i] / n[i], y0 + edge), y0 + side - edge);
+        see(i, x, y, n[i]);
+      }
+    }
+  }
+
+  /** Return the largest of 1, 2, 5 × 10^k that is not above `most`. */
+  function niceBelow(most) {
+    const ten = 10 ** Math.floor(Math.log10(most));
+    const lead = most / ten;
+    return (lead >= 5 ? 5 : lead >= 2 ? 2 : 1) * ten;
+  }
+
+  const STEPS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
+  /** Return the spacing of grid lines in degrees so that they lie at least `least` pixels apart. */
+  function gridStep(pixelsPerDegree, least) {
+    return STEPS.find((step) => step * pixelsPerDegree >= least) || STEPS[STEPS.length - 1];
+  }
+
+  /** List the grid values from `low` to `high`, without the dust of floating point. */
+  function gridValues(low, high, step) {
+    const values = [];
+    for (let k = Math.ceil(low / step); k * step <= high && values.length < 400; k++) values.push(Math.round(k * step * 1e6) / 1e6);
+    return values;
+  }
+
+  muster.mapCells = { Cells, counting, niceBelow, gridStep, gridValues, COUNT_ABOVE, SINGLE_BELOW };
+})(typeof window === "undefined" ? globalThis : window);

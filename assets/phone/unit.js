@@ -1,0 +1,407 @@
+/* The phone of a unit leader: the page around core.js.  One socket, one task, the next step as the one big button. */
+(function (ns) {
+  "use strict";
+  const p = ns.phone;
+  const $ = (id) => document.getElementById(id);
+  const data = JSON.parse($("phone-data").textContent);
+  const STORE = `muster.phone.${data.unit.id}`;
+  const t = (key, params = {}) =>
+    (data.texts[key] ?? key).replace(/\{(\w+)(?::[^}]*)?\}/g, (_, name) => params[name] ?? "—");
+
+  let state = restore();
+  let socket = null;
+  let attempts = 0;
+  let retryAt = 0;
+  let heard = -Infinity;
+  let offset = 0; // server clock minus ours, ms
+  let duty = data.unit.on_duty;
+  let me = null; // {lat, lon, at, sent}
+  let located = "";
+  let watchId = null;
+  let wake = null;
+  const alerted = new Set();
+
+  // --- what is kept on the device: only this unit's task and what was done, no personal data --------------------
+
+  function restore() {
+    try {
+      return { ...p.empty(), ...JSON.parse(localStorage.getItem(STORE) || "{}"), notices: [] };
+    } catch {
+      return p.empty();
+    }
+  }
+
+  function set(next) {
+    state = next;
+    try {
+      localStorage.setItem(STORE, JSON.stringify({ tasks: state.tasks, queue: state.queue }));
+    } catch {
+      /* a full or forbidden store: the page still works while it stays open */
+    }
+    draw();
+  }
+
+  const now = () => Date.now() + offset;
+
+  // --- the line to the centre ---------------------------------------------------------------------------------
+
+  function connect() {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    socket = new WebSocket(`${scheme}://${location.host}/terminal`);
+    socket.onmessage = (message) => {
+      heard = performance.now();
+      receive(JSON.parse(message.data));
+    };
+    socket.onopen = () => {
+      heard = performance.now();
+      told.clear(); // what was said on the old line may not have arrived; the ids make saying it again harmless
+      for (const action of state.queue) send({ t: "receipt", unit_id: data.unit.id, ...action });
+      sendPosition(true);
+    };
+    socket.onclose = (event) => {
+      socket = null;
+      if (event.code === 4401) return location.assign("/unit"); // the device was unpaired: the door says so
+      const wait = p.backoff(attempts++, Math.random());
+      retryAt = performance.now() + wait;
+      setTimeout(connect, wait);
+      draw();
+    };
+  }
+
+  const online = () => socket !== null && socket.readyState === 1 && performance.now() - heard < 12_000;
+
+  function send(message) {
+    if (socket && socket.readyState === 1) socket.send(JSON.stringify(message));
+  }
+
+  function receive(m) {
+    if (m.now) offset = Math.abs(m.now - Date.now()) > 2000 ? m.now - Date.now() : 0;
+    if (m.t === "tasks") {
+      attempts = 0;
+      set(p.takeTasks(state, m.orders));
+      m.orders.forEach(arrived);
+    } else if (m.t === "order") {
+      set(p.takeOrder(state, m.order));
+      arrived(m.order);
+    } else if (m.t === "cancel") {
+      set(p.takeCancel(state, m.order_id));
+      ring();
+    } else if (m.t === "ok") {
+      set(p.confirmed(state, m.event_id));
+    } else if (m.t === "refused") {
+      set(p.refused(state, m.event_id, m.text));
+    }
+  }
+
+  /** The device has it: say so at once, and say "read" when a person can see it. */
+  function arrived(order) {
+    if (["queued", "sending", "sent"].includes(order.status)) quiet(order.order_id, "delivered");
+    if (p.UNANSWERED.has(order.status) && !alerted.has(order.order_id)) {
+      alerted.add(order.order_id);
+      ring();
+    }
+    seen();
+  }
+
+  function seen() {
+    const { task } = p.current(state);
+    if (task && document.visibilityState === "visible" && ["queued", "sending", "sent", "delivered"].includes(task.status)) {
+      quiet(task.order_id, "read");
+    }
+  }
+
+  const told = new Set();
+  function quiet(orderId, receipt) {
+    const key = `${orderId}:${receipt}`;
+    if (told.has(key) || !online()) return;
+    told.add(key);
+    send({ t: "receipt", unit_id: data.unit.id, order_id: orderId, receipt, device_at: Date.now() + offset, event_id: `${key}:${data.unit.id}` });
+  }
+
+  // --- what the person does ---------------------------------------------------------------------------------------
+
+  function act(receipt, reason) {
+    const { task } = p.current(state);
+    if (!task) return;
+    const action = {
+      event_id: `${task.order_id}:${receipt}:${data.unit.id}`,
+      order_id: task.order_id,
+      receipt,
+      device_at: Math.round(now()),
+      ...(reason ? { reason } : {}),
+    };
+    const before = state.queue.length;
+    set(p.act(state, action));
+    if (state.queue.length > before) send({ t: "receipt", unit_id: data.unit.id, ...action });
+    if (navigator.vibrate) navigator.vibrate(40);
+    watchPosition();
+  }
+
+  function setDuty(on) {
+    duty = on;
+    send({ t: "status", unit_id: data.unit.id, on_duty: on, occurred_at: Math.round(now()), event_id: `duty:${data.unit.id}:${Math.round(now())}` });
+    unlockSound();
+    if (on) watchPosition();
+    else stopPosition();
+    draw();
+  }
+
+  // --- sound, vibration, light ------------------------------------------------------------------------------------
+
+  let audio = null;
+  function unlockSound() {
+    audio ??= new (window.AudioContext || window.webkitAudioContext)();
+    audio.resume();
+    if (navigator.wakeLock && !wake) navigator.wakeLock.request("screen").then((lock) => {
+      wake = lock;
+      lock.onrelease = () => (wake = null);
+    }, () => {});
+  }
+
+  function ring() {
+    if (navigator.vibrate) navigator.vibrate([400, 200, 400, 200, 400]);
+    if (!audio) return;
+    for (const [i, hertz] of [880, 1175, 880].entries()) {
+      const tone = audio.createOscillator();
+      const volume = audio.createGain();
+      tone.frequency.value = hertz;
+      volume.gain.value = 0.25;
+      tone.connect(volume).connect(audio.destination);
+      tone.start(audio.currentTime + i * 0.25);
+      tone.stop(audio.currentTime + i * 0.25 + 0.2);
+    }
+  }
+
+  // --- own position, on duty only -----------------------------------------------------------------------------------
+
+  function watchPosition() {
+    if (!duty || watchId !== null) return;
+    if (!window.isSecureContext) return (located = "insecure");
+    if (!navigator.geolocation) return (located = "none");
+    watchId = navigator.geolocation.watchPosition(
+      (g) => {
+        located = "";
+        me = {
+          lat: g.coords.latitude, lon: g.coords.longitude, at: Math.round(g.timestamp + offset), accuracy: g.coords.accuracy,
+          speed: g.coords.speed, heading: g.coords.heading, sent: me ? me.sent : 0,
+        };
+        sendPosition(false);
+        draw();
+      },
+      () => {
+        located = "denied";
+        draw();
+      },
+      { enableHighAccuracy: true, maximumAge: 5000 },
+    );
+  }
+
+  function stopPosition() {
+    if (watchId !== null) navigator.geolocation.clearWatch(watchId);
+    watchId = null;
+    me = null;
+  }
+
+  function sendPosition(force) {
+    if (!duty || !me || !online()) return;
+    const every = p.current(state).task ? 10_000 : 60_000;
+    if (!force && now() - me.sent < every - 500) return;
+    const { lat, lon, at, accuracy, speed, heading } = me;
+    const fix = { unit_id: data.unit.id, lat, lon, at, accuracy };
+    if (speed !== null && speed >= 0) fix.speed = speed;
+    if (heading !== null && !Number.isNaN(heading)) fix.heading = heading;
+    send({ t: "position", ...fix });
+    me.sent = now();
+  }
+
+  // --- drawing ----------------------------------------------------------------------------------------------------------
+
+  const SEV = {
+    1: '<polygon points="16,2 36,2 50,16 50,36 36,50 16,50 2,36 2,16" fill="var(--sev1-fill)" stroke="var(--glyph-ring)" stroke-width="3"/>',
+    2: '<polygon points="26,3 50,47 2,47" fill="var(--sev2-fill)" stroke="var(--glyph-line)" stroke-width="2"/>',
+    3: '<polygon points="26,2 50,26 26,50 2,26" fill="var(--sev3-fill)" stroke="var(--glyph-line)" stroke-width="2"/>',
+    4: '<circle cx="26" cy="26" r="21" fill="none" stroke="var(--sev4-fill)" stroke-width="5"/>',
+  };
+
+  function glyph(sev) {
+    const y = sev === 2 ? 42 : 36;
+    const ink = sev === 4 ? "var(--t1)" : "var(--on-fill)";
+    return `<svg viewBox="0 0 52 52" aria-hidden="true">${SEV[sev] || SEV[4]}<text x="26" y="${y}" text-anchor="middle" font-size="27" font-weight="700" fill="${ink}">${sev}</text></svg>`;
+  }
+
+  const text = (id, value) => {
+    const node = $(id);
+    if (node.textContent !== value) node.textContent = value;
+  };
+  const show = (id, on) => ($(id).hidden = !on);
+
+  function draw() {
+    drawLink();
+    drawNotices();
+    const { task, others } = p.current(state);
+    show("idle", !task);
+    show("task", Boolean(task));
+    show("actions", Boolean(task));
+    show("others", others > 0);
+    text("others", t("phone.others", { n: others }));
+    const warning = !window.isSecureContext ? "insecure" : located;
+    show("warn", duty && Boolean(warning));
+    if (warning) text("warn", t(`phone.warn_${warning}`));
+    if (task) drawTask(task);
+    else drawIdle();
+  }
+
+  function drawLink() {
+    const link = $("link");
+    const up = online();
+    link.dataset.state = up ? "on" : "off";
+    const waiting = state.queue.length;
+    let line = up ? `● ${t("phone.online")}` : `✕ ${t("phone.offline")}`;
+    if (waiting) line += ` · ${t("phone.waiting", { n: waiting })}`;
+    else if (!up && retryAt > performance.now()) line += ` · ${t("phone.retry", { s: Math.ceil((retryAt - performance.now()) / 1000) })}`;
+    else if (up && me) line += ` · ${t("phone.position_age", { s: Math.max(0, Math.round((now() - me.at) / 1000)) })}`;
+    text("link", line);
+  }
+
+  let drawn = "";
+  function drawNotices() {
+    const key = JSON.stringify(state.notices);
+    if (key === drawn) return;
+    drawn = key;
+    $("notices").replaceChildren(
+      ...state.notices.map((notice, i) => {
+        const box = document.createElement("div");
+        box.className = "notice";
+        const line = document.createElement("p");
+        line.textContent = t(`phone.notice_${notice.kind}`, notice);
+        const close = document.createElement("button");
+        close.className = "quiet";
+        close.textContent = "✕";
+        close.setAttribute("aria-label", t("phone.dismiss"));
+        close.onclick = () => set({ ...state, notices: state.notices.filter((_, k) => k !== i) });
+        box.append(line, close);
+        return box;
+      }),
+    );
+  }
+
+  function drawIdle() {
+    text("idle-line", t(duty ? "phone.standby" : "phone.off_duty"));
+    text("idle-sub", t(duty ? "phone.standby_sub" : "phone.off_duty_sub"));
+    text("duty", t(duty ? "phone.end_duty" : "phone.start_duty"));
+  }
+
+  function drawTask(task) {
+    const shape = $("sev");
+    if (shape.dataset.sev !== String(task.sev)) {
+      shape.dataset.sev = task.sev;
+      shape.innerHTML = glyph(task.sev);
+      shape.setAttribute("aria-label", t("phone.severity", { n: task.sev }));
+    }
+    text("title", task.title + (task.drill ? ` · ${t("phone.drill")}` : ""));
+    text("number", `${t("phone.order")} #${task.number} · ${new Date(task.queued_at).toLocaleTimeString("zh-CN", { hour12: false })}`);
+    text("text", task.text);
+    text("by", task.by_name || "—");
+    drawLimit(task);
+    const to = task.place;
+    const way = to && me ? p.bearing(me, to) : null;
+    const metres = way ? (way.metres < 1000 ? `${Math.round(way.metres / 10) * 10} m` : `${(way.metres / 1000).toFixed(1)} km`) : "";
+    const eta = task.eta_s ? t("phone.eta", { n: Math.max(1, Math.round(task.eta_s / 60)) }) : "";
+    text("where", to ? [to.name || `${to.lat.toFixed(5)}, ${to.lon.toFixed(5)}`, metres, eta].filter(Boolean).join(" · ") : t("phone.no_place"));
+    drawSteps(task.status);
+    drawMap(to);
+    const next = p.nextReceipt(task.status);
+    show("next", next !== "done");
+    show("slide", next === "done");
+    text("next", t(`phone.do_${next}`));
+    text("slide-label", t("phone.slide_done"));
+    const go = $("navigate");
+    go.setAttribute("aria-disabled", String(!to));
+    go.href = to ? `geo:${to.lat},${to.lon}?q=${to.lat},${to.lon}(${encodeURIComponent(task.title)})` : "#";
+    show("decline", ["queued", "accepted", "en_route"].includes(p.step(task.status)));
+  }
+
+  function drawLimit(task) {
+    const left = p.secondsLeft(task, now());
+    show("limit", left !== null);
+    if (left === null) return;
+    const label = left < 0 ? t("phone.overdue") : t("phone.answer_in");
+    $("limit").dataset.low = left < task.ack_limit_s / 4 ? "1" : "0";
+    $("limit").replaceChildren(label, Object.assign(document.createElement("b"), { textContent: p.clock(left) }));
+  }
+
+  function drawSteps(status) {
+    const at = p.STEPS.indexOf(p.step(status));
+    $("steps").replaceChildren(
+      ...p.STEPS.map((step, i) => {
+        const item = document.createElement("li");
+        item.textContent = t(`phone.step_${step}`);
+        if (i <= at) item.dataset.done = "1";
+        if (i === at) item.setAttribute("aria-current", "step");
+        return item;
+      }),
+    );
+  }
+
+  function drawMap(target) {
+    const box = $("map");
+    const [w, h] = [box.clientWidth, box.clientHeight];
+    const plan = target && h > 60 ? p.miniMap(me, target, w, h) : null;
+    if (!plan) {
+      box.innerHTML = h > 60 ? `<p class="none"></p>` : "";
+      if (box.firstChild) box.firstChild.textContent = t("phone.no_place");
+      return;
+    }
+    const { target: b, me: a, bar } = plan;
+    const metres = bar.metres >= 1000 ? `${bar.metres / 1000} km` : `${bar.metres} m`;
+    const route = a ? `<line x1="${a.x}" y1="${a.y}" x2="${b.x}" y2="${b.y}" stroke="var(--t2)" stroke-width="3" stroke-dasharray="2 8" stroke-linecap="round"/>` : "";
+    const here = a ? `<circle cx="${a.x}" cy="${a.y}" r="11" fill="var(--acc)" stroke="var(--bg2)" stroke-width="4"/>` : "";
+    const sev = p.current(state).task.sev;
+    box.innerHTML = `<svg viewBox="0 0 ${w} ${h}">${route}${here}<g transform="translate(${b.x - 19},${b.y - 19}) scale(.73)">${SEV[sev]}</g>
+      <path d="M12 ${h - 14} v6 h${bar.px} v-6" fill="none" stroke="var(--t2)" stroke-width="2"/><text x="${16 + bar.px + 4}" y="${h - 8}">${metres}</text>
+      <text x="${w - 26}" y="24">N</text><path d="M${w - 20} 30 v16 m-5 -10 l5 -6 l5 6" fill="none" stroke="var(--t2)" stroke-width="2"/></svg>`;
+  }
+
+  // --- wiring ---------------------------------------------------------------------------------------------------------
+
+  $("next").onclick = () => act(p.nextReceipt(p.current(state).task.status));
+  $("duty").onclick = () => setDuty(!duty);
+  const slider = $("slide-input");
+  slider.onchange = () => {
+    if (Number(slider.value) >= 90) act("done");
+    slider.value = 0;
+  };
+  slider.setAttribute("aria-labelledby", "slide-label");
+  $("navigate").onclick = (event) => {
+    if ($("navigate").getAttribute("aria-disabled") === "true") event.preventDefault();
+  };
+  $("decline").onclick = () => $("decline-dialog").showModal();
+  $("decline-dialog").onclick = (event) => {
+    const reason = event.target.dataset?.reason;
+    if (reason === undefined) return;
+    $("decline-dialog").close();
+    if (reason) act("declined", reason);
+  };
+  $("theme").onclick = () => {
+    const root = document.documentElement;
+    root.dataset.mantineColorScheme = root.dataset.mantineColorScheme === "light" ? "dark" : "light";
+  };
+  document.addEventListener("visibilitychange", () => {
+    seen();
+    if (document.visibilityState === "visible" && audio) unlockSound();
+  });
+  addEventListener("pointerdown", () => duty && unlockSound(), { once: true });
+  const hour = new Date().getHours();
+  document.documentElement.dataset.mantineColorScheme = hour >= 7 && hour < 18 ? "light" : "dark";
+  state = p.takeTasks(state, data.tasks);
+  state.notices = [];
+  watchPosition();
+  connect();
+  draw();
+  setInterval(draw, 500);
+  setInterval(() => sendPosition(false), 1000);
+  setInterval(() => {
+    // A line that is open and says nothing is a dead line: the centre beats every 5 s.
+    if (socket && socket.readyState === 1 && performance.now() - heard > 15_000) socket.close();
+  }, 1000);
+})((globalThis.muster ??= {}));

@@ -1,0 +1,375 @@
+"""Every port in memory: the whole product runs on this in tests.
+
+The rules of a transaction are those of ``unit_of_work.py``, which the SQL store uses too; here is only what is
+committed.  A reading keeps the maps it started with: a commit copies a map first when somebody still reads it.
+"""
+
+import bisect
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from dashboard.domain import ids
+from dashboard.domain.errors import Fenced, NotFound
+from dashboard.domain.events import Recorded
+from dashboard.domain.position import Fix
+from dashboard.ports import Clock, Condition, DeadLetter, Entry
+from dashboard.projections.states import KINDS
+from datasource import query, sealing
+from datasource.clock import ManualClock as ManualClock
+from datasource.clock import SystemClock as SystemClock
+from datasource.leases import streams_of
+from datasource.unit_of_work import Pending, UnitOfWork, newest_first
+
+
+class _View:
+    """The committed state at one moment; maps are never changed while ``readers`` look at them."""
+
+    def __init__(self) -> None:
+        self.readers = 0
+        self.states: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
+        self.length = 0
+        self.vitals: dict[str, tuple[int, dict[str, Any]]] = {}
+        self.letters: dict[str, DeadLetter] = {}
+        self.fixes: dict[str, Fix] = {}
+
+    def copy(self) -> "_View":
+        fresh = _View()
+        fresh.states = {kind: dict(rows) for kind, rows in self.states.items()}
+        fresh.length = self.length
+        fresh.vitals, fresh.letters, fresh.fixes = dict(self.vitals), dict(self.letters), dict(self.fixes)
+        return fresh
+
+
+class _MemoryReader:
+    """Reads one view; also the ground that a transaction stands on."""
+
+    def __init__(self, store: "MemoryStore", view: _View) -> None:
+        self._store = store
+        self._view = view
+        self._length = view.length
+
+    def load(self, kind: str, id: str) -> Any | None:
+        return self._view.states[kind].get(id)
+
+    def find(self, kind: str, where: Iterable[Condition] = (), *, order: str = "", limit: int | None = None) -> list[Any]:
+        conditions = query.checked(kind, where)
+        field, descending = query.parse_order(kind, order)
+        found = filter(query.matcher(conditions), self._view.states[kind].values())
+        return query.arrange(found, field, descending)[:limit]
+
+    def count(self, kind: str, where: Iterable[Condition] = ()) -> int:
+        conditions = query.checked(kind, where)
+        return sum(map(query.matcher(conditions), self._view.states[kind].values()))
+
+    def head(self) -> int:
+        return self._length
+
+    def events(self, after: int = 0, *, subject: str | None = None, until: int | None = None, limit: int = 1000) -> list[Recorded]:
+        end = self._length if until is None else min(until, self._length)
+        log = self._store.log
+        if subject is None:
+            return log[max(after, 0) : max(min(end, max(after, 0) + limit), 0)]
+        places = self._store.by_subject.get(subject, ())
+        first = bisect.bisect_right(places, after)
+        return [log[p - 1] for p in places[first : first + limit] if p <= end]
+
+    def vitals(self) -> dict[str, tuple[int, dict[str, Any]]]:
+        return dict(self._view.vitals)
+
+    def positions(self, unit_ids: Iterable[str] | None = None) -> dict[str, Fix]:
+        if unit_ids is None:
+            return dict(self._view.fixes)
+        return {u: self._view.fixes[u] for u in unit_ids if u in self._view.fixes}
+
+    def dead_letters(self, *, open_only: bool = True, limit: int = 200) -> list[DeadLetter]:
+        return newest_first(d for d in self._view.letters.values() if not open_only or d.replayed_at is None)[:limit]
+
+    def counter(self, series: str, day: str) -> int:
+        return self._store.counters.get((series, day), 0)
+
+    def knows(self, source: str, key: str) -> bool:
+        return (source, key) in self._store.seen
+
+    def stream_epoch(self, stream: str) -> int | None:
+        row = self._store.offsets.get(stream)
+        return row[0] if row else None
+
+
+class MemoryStore:
+    """The ``Store`` of tests and small tools; one writer at a time, readers never wait."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock: Clock = clock or SystemClock()
+        self.log: list[Recorded] = []
+        self.by_subject: dict[str, list[int]] = defaultdict(list)
+        self.counters: dict[tuple[str, str], int] = {}
+        self.seen: dict[tuple[str, str], int] = {}
+        self.offsets: dict[str, tuple[int, str]] = {}
+        self.leases: dict[str, tuple[str, int, int]] = {}
+        self.tracks: dict[str, dict[int, Fix]] = defaultdict(dict)
+        self._view = _View()
+        self._writing = threading.Lock()
+        self._swap = threading.Lock()
+        self._writer: int | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[UnitOfWork]:
+        """Open a writing transaction; see ``Store.transaction``."""
+        with self._exclusive():
+            work = UnitOfWork(_MemoryReader(self, self._view), self.clock)
+            yield work
+            self._write(work.pending)
+
+    @contextmanager
+    def reading(self) -> Iterator[_MemoryReader]:
+        """Open a consistent read."""
+        with self._swap:
+            view = self._view
+            view.readers += 1
+        try:
+            yield _MemoryReader(self, view)
+        finally:
+            with self._swap:
+                view.readers -= 1
+
+    def take_lease(self, name: str, holder: str, ttl_ms: int, now: int) -> int | None:
+        """Take or renew a lease; see ``Store.take_lease`` and ``datasource/leases.py``."""
+        with self._exclusive():
+            owner, epoch, until = self.leases.get(name, ("", 0, 0))
+            if owner != holder:
+                if owner and until > now:
+                    return None
+                epoch += 1
+                for stream in streams_of(name):
+                    self.offsets[stream] = (epoch, self.offsets.get(stream, (0, "0-0"))[1])
+            self.leases[name] = (holder, epoch, now + ttl_ms)
+            return epoch
+
+    def release_lease(self, name: str, holder: str) -> None:
+        """Give a lease back at once, so that a successor need not wait for it to run out."""
+        with self._exclusive():
+            owner, epoch, _ = self.leases.get(name, ("", 0, 0))
+            if owner == holder:
+                self.leases[name] = (owner, epoch, 0)
+
+    def offset(self, stream: str) -> str:
+        """Return the last committed entry id of a stream."""
+        return self.offsets.get(stream, (0, "0-0"))[1]
+
+    def save_positions(self, fixes: Sequence[Fix], thinned: Sequence[Fix]) -> None:
+        """Keep the latest fixes, and append ``thinned`` to the track."""
+        with self._exclusive():
+            view = self._fresh_view()
+            for fix in fixes:
+                if fix.unit_id not in view.fixes or view.fixes[fix.unit_id].at < fix.at:
+                    view.fixes[fix.unit_id] = fix
+            for fix in thinned:
+                self.tracks[fix.unit_id].setdefault(fix.at, fix)
+
+    def track(self, unit_id: str, since: int, until: int, limit: int = 10_000) -> list[Fix]:
+        """Return the thinned track of a unit with ``since <= at < until``, oldest first."""
+        return [f for at, f in sorted(self.tracks[unit_id].items()) if since <= at < until][:limit]
+
+    def prune(self, *, tracks_before: int | None = None, keys_before: int | None = None) -> int:
+        """Forget tracks and idempotency keys older than the given instants (ms); returns how many."""
+        with self._exclusive():
+            old = [k for k, at in self.seen.items() if keys_before is not None and at < keys_before]
+            for key in old:
+                del self.seen[key]
+            gone = len(old)
+            for fixes in self.tracks.values():
+                stale = [at for at in fixes if tracks_before is not None and at < tracks_before]
+                for at in stale:
+                    del fixes[at]
+                gone += len(stale)
+            return gone
+
+    def mark_replayed(self, letter_id: str, at: int) -> None:
+        """Mark a dead letter as sent again; raises NotFound('notfound.dead_letter')."""
+        with self._exclusive():
+            view = self._fresh_view()
+            if letter_id not in view.letters:
+                raise NotFound("notfound.dead_letter", id=letter_id)
+            view.letters[letter_id] = msgspec.structs.replace(view.letters[letter_id], replayed_at=at)
+
+    def head(self) -> int:
+        """Return the position of the last event."""
+        return self._view.length
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        if self._writer == threading.get_ident():
+            raise RuntimeError("this thread is writing already: transactions do not nest, use tx.savepoint()")
+        with self._writing:
+            self._writer = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._writer = None
+
+    def _fresh_view(self) -> _View:
+        """Return a view that may be changed: the current one, or a copy that takes its place when it is being read."""
+        with self._swap:
+            if self._view.readers:
+                self._view = self._view.copy()
+            return self._view
+
+    def _write(self, pending: Pending) -> None:
+        for stream, (epoch, _) in pending.offsets.items():
+            if self.offsets[stream][0] != epoch:
+                raise Fenced(f"stream {stream}: epoch {epoch} is over")
+        view = self._fresh_view()
+        # The log is shared by all views; each sees it up to its own length.
+        self.log += pending.events
+        for r in pending.events:
+            self.by_subject[r.subject].append(r.position)
+        view.length = len(self.log)
+        for kind, states in pending.states.items():
+            view.states[kind].update(states)
+        self.counters |= pending.counters
+        self.seen |= pending.seen
+        self.offsets |= pending.offsets
+        for key, (at, detail) in pending.vitals.items():
+            if key not in view.vitals or at >= view.vitals[key][0]:
+                view.vitals[key] = (at, detail)
+        view.letters |= pending.letters
+
+
+def _parse(entry_id: str) -> tuple[int, int]:
+    ms, _, seq = entry_id.partition("-")
+    return int(ms), int(seq or 0)
+
+
+class MemoryStream:
+    """A ``Stream`` with the rules of Redis streams, within one process."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock: Clock = clock or SystemClock()
+        self._entries: dict[str, deque[Entry]] = defaultdict(deque)
+        self._last: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
+        self._changed = threading.Condition()
+
+    def add(self, stream: str, body: bytes, *, id: str = "*", maxlen: int | None = None) -> str:
+        """Append; '' when an explicit id is not newer than the last one."""
+        with self._changed:
+            ms, seq = self._last[stream]
+            if id == "*":
+                now = self._clock.now()
+                new = (now, 0) if now > ms else (ms, seq + 1)
+            else:
+                new = _parse(id)
+                if new <= (ms, seq):
+                    return ""
+            self._last[stream] = new
+            name = f"{new[0]}-{new[1]}"
+            entries = self._entries[stream]
+            entries.append(Entry(name, body))
+            while maxlen is not None and len(entries) > maxlen:
+                entries.popleft()
+            self._changed.notify_all()
+            return name
+
+    def add_many(self, stream: str, bodies: Sequence[bytes], *, ids: Sequence[str] | None = None, maxlen: int | None = None) -> list[str]:
+        """Append many."""
+        given = ids or ["*"] * len(bodies)
+        return [self.add(stream, body, id=id, maxlen=maxlen) for body, id in zip(bodies, given, strict=True)]
+
+    def read(self, streams: dict[str, str], *, count: int = 500, block_ms: int | None = None) -> dict[str, list[Entry]]:
+        """Read entries after the given ids."""
+        until = time.monotonic() + (block_ms or 0) / 1000
+        with self._changed:
+            while True:
+                found = {name: entries for name, after in streams.items() if (entries := self._after(name, after, count))}
+                left = until - time.monotonic()
+                if found or block_ms is None or left <= 0:
+                    return found
+                self._changed.wait(left)
+
+    def trim_before(self, stream: str, entry_id: str) -> int:
+        """Drop entries older than ``entry_id``."""
+        with self._changed:
+            entries, least, gone = self._entries[stream], _parse(entry_id), 0
+            while entries and _parse(entries[0].id) < least:
+                entries.popleft()
+                gone += 1
+            return gone
+
+    def last_id(self, stream: str) -> str:
+        """Return the id of the newest entry ever added."""
+        ms, seq = self._last[stream]
+        return f"{ms}-{seq}"
+
+    def length(self, stream: str) -> int:
+        """Return how many entries wait."""
+        return len(self._entries[stream])
+
+    def wipe(self) -> None:
+        """Lose everything, as Redis may."""
+        with self._changed:
+            self._entries.clear()
+            self._last.clear()
+
+    def _after(self, stream: str, after: str, count: int) -> list[Entry]:
+        entries, least = self._entries[stream], _parse(after)
+        if not entries or _parse(entries[-1].id) <= least:
+            return []
+        first = bisect.bisect_right(entries, least, key=lambda e: _parse(e.id))
+        return [entries[i] for i in range(first, min(first + count, len(entries)))]
+
+
+class MemoryJobs:
+    """A ``Jobs`` that keeps who was asked; tests take the jobs out themselves."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[tuple[str, str, int], None] = {}
+
+    def enqueue(self, destination: str, order_id: str, attempt: int) -> None:
+        """Ask for one delivery attempt."""
+        self.waiting[(destination, order_id, attempt)] = None
+
+    def take(self, destination: str) -> list[tuple[str, int]]:
+        """Take out what waits for a destination, as (order id, attempt)."""
+        found = [job for job in self.waiting if job[0] == destination]
+        for job in found:
+            del self.waiting[job]
+        return [(order_id, attempt) for _, order_id, attempt in found]
+
+    def wipe(self) -> None:
+        """Lose everything, as Redis may."""
+        self.waiting.clear()
+
+
+class MemoryVault:
+    """A ``Vault`` that really encrypts, so that tests which look for names in clear mean something."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, bytes] = {}
+        self._of_case: dict[str, str] = {}
+
+    def seal(self, case: str, data: dict[str, Any]) -> tuple[str, str]:
+        """Encrypt under the key of the case; returns (key_id, box)."""
+        if case not in self._of_case:
+            self._of_case[case] = ids.fresh("K")
+            self._keys[self._of_case[case]] = sealing.new_key()
+        key_id = self._of_case[case]
+        return key_id, sealing.seal(self._keys[key_id], key_id, data)
+
+    def open(self, key_id: str, box: str) -> dict[str, Any]:
+        """Decrypt; raises NotFound('erased') when the key was destroyed."""
+        if key_id not in self._keys:
+            raise NotFound("erased")
+        return sealing.unseal(self._keys[key_id], key_id, box)
+
+    def erase(self, case: str) -> bool:
+        """Destroy the key of a case."""
+        key_id = self._of_case.pop(case, None)
+        return key_id is not None and self._keys.pop(key_id, None) is not None

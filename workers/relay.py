@@ -1,0 +1,114 @@
+"""Carries what SQL has committed to everybody who follows: changes, signs of life, and the wake-up of delivery.
+
+The event table is the outbox: this loop reads it by position and nothing is lost when it dies between two steps.  An
+entry of ``changes`` has its event's position as id, so publishing twice is refused by Redis itself; a delivery asked for
+twice is claimed once.  After Redis lost everything, the last events are published again, further back than any hub can
+be, and every order that still waits is put into its queue again.
+"""
+
+import time
+
+import msgspec
+import structlog
+
+from dashboard.domain import events as e
+from dashboard.ports import Clock, Jobs, Store, Stream
+from workers.loop import Lease
+
+CHANGES = "changes"
+VITALS = "vitals"
+READ = 500
+POLL_S = 0.02
+KEEP_CHANGES = 100_000
+KEEP_VITALS = 5_000
+REWIND = 5_000
+VITALS_S = 0.2
+CHECK_S = 0.5
+
+log = structlog.get_logger()
+_encode = msgspec.json.Encoder().encode
+
+
+class Relay:
+    """One at a time (a lease), but two would only do the same twice."""
+
+    def __init__(self, stream: Stream, store: Store, jobs: Jobs, clock: Clock, lease: Lease) -> None:
+        self.lag = 0
+        self.note = ""
+        self._stream = stream
+        self._store = store
+        self._jobs = jobs
+        self._clock = clock
+        self._lease = lease
+        self._cursor: int | None = None
+        self._vitals: dict[str, int] = {}
+        self._vitals_at = 0.0
+        self._check_at = 0.0
+
+    def reset(self) -> None:
+        """Forget the cursor: the stream's last id says how far we were."""
+        self._cursor = None
+
+    def step(self) -> float:
+        """Publish what is new; returns how long to rest when there was nothing."""
+        if self._lease.hold() is None:
+            self.note = "standby"
+            return 0.25
+        self.note = ""
+        tick = time.monotonic()
+        if self._cursor is None or tick >= self._check_at:
+            self._check_at = tick + CHECK_S
+            self._find_cursor()
+        busy = self._publish()
+        if tick >= self._vitals_at:
+            self._vitals_at = tick + VITALS_S
+            self._publish_vitals()
+        return 0.0 if busy else POLL_S
+
+    def _find_cursor(self) -> None:
+        """Go on after the stream's last id; when that lies behind us, Redis lost what we had published."""
+        last = int(self._stream.last_id(CHANGES).partition("-")[0])
+        if self._cursor is not None and last >= self._cursor:
+            return
+        if self._cursor is not None:
+            log.warning("changes were lost", published=self._cursor, found=last)
+        self._cursor = last or max(0, self._store.head() - REWIND)
+        self._vitals = {}
+        self._ask_again()
+
+    def _publish(self) -> bool:
+        assert self._cursor is not None
+        with self._store.reading() as reader:
+            events = reader.events(self._cursor, limit=READ)
+        if not events:
+            self.lag = 0
+            return False
+        # First the wake-up, then the entry that moves the cursor: dying in between asks twice, never not at all.
+        for recorded in events:
+            self._wake(recorded)
+        self._stream.add_many(CHANGES, [_encode(r) for r in events], ids=[f"{r.position}-0" for r in events], maxlen=KEEP_CHANGES)
+        self._cursor = events[-1].position
+        self.lag = max(0, self._clock.now() - events[-1].recorded_at)
+        return True
+
+    def _wake(self, recorded: e.Recorded) -> None:
+        match recorded.event:
+            case e.OrderQueued(channels=channels):
+                self._jobs.enqueue(channels[0] if channels else "terminal", recorded.subject_id, 1)
+            case e.OrderReissued(channel=channel, attempt=attempt):
+                self._jobs.enqueue(channel, recorded.subject_id, attempt)
+
+    def _publish_vitals(self) -> None:
+        with self._store.reading() as reader:
+            vitals = reader.vitals()
+        changed = [(key, at, detail) for key, (at, detail) in vitals.items() if self._vitals.get(key) != at]
+        if changed:
+            self._stream.add_many(VITALS, [_encode({"key": k, "at": at, "detail": d}) for k, at, d in changed], maxlen=KEEP_VITALS)
+            self._vitals.update((key, at) for key, at, _ in changed)
+
+    def _ask_again(self) -> None:
+        """Wake delivery for every order that waits: its job may have been lost with Redis, or with us."""
+        with self._store.reading() as reader:
+            waiting = reader.find("order", [("status", "=", "queued")], order="queued_at")
+        for order in waiting:
+            self._jobs.enqueue(order.channel, order.id, order.attempt)

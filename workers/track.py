@@ -1,0 +1,149 @@
+"""Keeps where units are: the latest believed fix of each, and a thinned track, in the position store.
+
+The stream of positions is read whole and folded with the domain's rule; once a second what changed is written in one
+go.  Reading a minute of it again after a restart is harmless, because an old fix changes nothing.
+"""
+
+import time
+
+import msgspec
+import structlog
+
+from dashboard.domain.geo import distance_m
+from dashboard.domain.position import Fix, Track, accept
+from dashboard.ports import Clock, Store, Stream
+from datasource import facts
+
+READ = 500
+READ_BLOCK_MS = 200
+FLUSH_S = 1.0
+RETENTION_MS = 60_000
+UNITS_AGAIN_S = 30.0
+UNKNOWN_AGAIN_S = 2.0
+
+THIN_AFTER_MS = 10_000
+THIN_DISTANCE_M = 20.0
+THIN_AT_LATEST_MS = 300_000
+
+log = structlog.get_logger()
+_entry = msgspec.msgpack.Decoder(tuple[str, int, list[Fix]])
+
+
+class Tracker:
+    """One per instance is enough; two do no harm, since both come to the same."""
+
+    def __init__(self, stream: Stream, store: Store, clock: Clock, *, block_ms: int = READ_BLOCK_MS) -> None:
+        self.lag = 0
+        self.note = ""
+        self.unknown: dict[str, int] = {}
+        self._stream = stream
+        self._store = store
+        self._clock = clock
+        self._block_ms = block_ms
+        self._cursor: str | None = None
+        self._tracks: dict[str, Track] = {}
+        self._kept: dict[str, Fix] = {}
+        self._units: set[str] = set()
+        self._units_at = 0.0
+        self._changed: dict[str, Fix] = {}
+        self._thinned: list[Fix] = []
+        self._seen: dict[str, int] = {}
+        self._flush_at = 0.0
+
+    def reset(self) -> None:
+        """Start again from what is stored, and the last minute of the stream."""
+        self._cursor = None
+
+    def step(self) -> float:
+        """Read and fold what came; write once a second."""
+        if self._cursor is None:
+            self._start()
+        assert self._cursor is not None
+        entries = self._stream.read({facts.POSITIONS: self._cursor}, count=READ, block_ms=self._block_ms).get(facts.POSITIONS, [])
+        for entry in entries:
+            self._fold(entry.body)
+        if entries:
+            self._cursor = entries[-1].id
+            self.lag = max(0, self._clock.now() - int(self._cursor.partition("-")[0])) if len(entries) == READ else 0
+        else:
+            self.lag = 0
+        if time.monotonic() >= self._flush_at:
+            self._flush()
+            self._flush_at = time.monotonic() + FLUSH_S
+        return 0.0
+
+    def _start(self) -> None:
+        with self._store.reading() as reader:
+            stored = reader.positions()
+        self._tracks = {unit_id: Track(fix) for unit_id, fix in stored.items()}
+        self._kept = dict(stored)
+        self._changed.clear()
+        self._thinned.clear()
+        self._learn_units()
+        self._cursor = f"{max(0, self._clock.now() - RETENTION_MS)}-0"
+
+    def _learn_units(self) -> None:
+        with self._store.reading() as reader:
+            self._units = {unit.id for unit in reader.find("unit")}
+        self._units_at = time.monotonic()
+
+    def _fold(self, body: bytes) -> None:
+        try:
+            source, received_at, fixes = _entry.decode(body)
+        except msgspec.DecodeError as fault:
+            log.warning("positions undecodable", fault=str(fault))
+            return
+        if source and not source.startswith("unit:"):
+            self._seen[source] = max(received_at, self._seen.get(source, 0))
+        tracks = self._tracks
+        for fix in fixes:
+            unit_id = fix.unit_id
+            if unit_id not in self._units and not self._known(unit_id):
+                continue
+            before = tracks.get(unit_id)
+            after = accept(before, fix)
+            if after is None:
+                continue
+            tracks[unit_id] = after
+            if after.fix is fix:
+                self._changed[unit_id] = fix
+                self._thin(fix)
+
+    def _known(self, unit_id: str) -> bool:
+        """Ask SQL about a unit we have not heard of, but not more often than every two seconds."""
+        if time.monotonic() - self._units_at > UNKNOWN_AGAIN_S:
+            self._learn_units()
+        if unit_id in self._units:
+            return True
+        if unit_id not in self.unknown and len(self.unknown) < 1000:
+            log.warning("position of an unknown unit", unit=unit_id)
+        self.unknown[unit_id] = self.unknown.get(unit_id, 0) + 1
+        return False
+
+    def _thin(self, fix: Fix) -> None:
+        """Keep a point of the track: after 10 s when the unit moved 20 m, after 5 minutes in any case."""
+        kept = self._kept.get(fix.unit_id)
+        if kept is not None:
+            waited = fix.at - kept.at
+            if waited < THIN_AFTER_MS:
+                return
+            if waited < THIN_AT_LATEST_MS and distance_m(kept.lat, kept.lon, fix.lat, fix.lon) < THIN_DISTANCE_M:
+                return
+        self._kept[fix.unit_id] = fix
+        self._thinned.append(fix)
+
+    def _flush(self) -> None:
+        if self._changed or self._thinned:
+            self._store.save_positions(list(self._changed.values()), self._thinned)
+            self._changed = {}
+            self._thinned = []
+        if self._seen:
+            with self._store.transaction() as tx:
+                for source, at in self._seen.items():
+                    tx.vital(f"source:{source}", at, {})
+            self._seen = {}
+        self.note = f"unknown units: {len(self.unknown)}" if self.unknown else ""
+        self.unknown.clear()
+        self._stream.trim_before(facts.POSITIONS, f"{max(0, self._clock.now() - RETENTION_MS)}-0")
+        if time.monotonic() - self._units_at > UNITS_AGAIN_S:
+            self._learn_units()

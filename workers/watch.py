@@ -1,0 +1,54 @@
+"""Does what the clock asks for: ``Sweep`` carries all the rules (see its handler), this loop says when."""
+
+import time
+
+from dashboard.desk import Desk
+from dashboard.domain.commands import Actor, Sweep
+from workers.loop import Lease
+
+EVERY_S = 0.25
+PARTS_S = {"orders": EVERY_S, "alarms": EVERY_S, "sources": 2.0, "units": 2.0, "disputes": 60.0}
+ACTOR = Actor(role="worker", id="watch")
+
+
+class Watch:
+    """One at a time (a lease); a sweep is idempotent.
+
+    Each part is a transaction of its own: counting a thousand cases must not hold up an order that is overdue, and a
+    part that fails must not keep the others from running.
+    """
+
+    def __init__(self, desk: Desk, lease: Lease) -> None:
+        self.lag = 0
+        self.note = ""
+        self._desk = desk
+        self._lease = lease
+        self._due = dict.fromkeys(PARTS_S, 0.0)
+
+    def reset(self) -> None:
+        """Nothing is remembered between two sweeps."""
+
+    def step(self) -> float:
+        """Sweep what is due; returns the pause until the next time.  ``lag`` is how late (ms) the latest part was."""
+        if self._lease.hold() is None:
+            self.note = "standby"
+            return EVERY_S
+        self.note = ""
+        started = time.monotonic()
+        self.lag = 0
+        faults: list[Exception] = []
+        for part, due in self._due.items():
+            tick = time.monotonic()
+            if tick < due:
+                continue
+            if due:
+                self.lag = max(self.lag, int((tick - due) * 1000))
+            # The next time is set first, so that a part that fails waits its turn like any other.
+            self._due[part] = tick + PARTS_S[part] - 0.01
+            try:
+                self._desk.do(Sweep(parts=(part,)), ACTOR)
+            except Exception as fault:  # noqa: BLE001 - told below, after the other parts had their turn
+                faults.append(fault)
+        if faults:
+            raise faults[0]
+        return max(0.0, EVERY_S - (time.monotonic() - started))
