@@ -14,12 +14,12 @@ from dashboard.config import Effective, Profile, chinese_workday, effective
 from dashboard.domain import dispatch, ids, response
 from dashboard.domain.commands import Actor, Command
 from dashboard.domain.errors import Conflict, NotFound
-from dashboard.domain.events import Recorded
 from dashboard.domain.incident import OPEN
 from dashboard.domain.worktime import WorkCalendar
 from dashboard.handlers import HANDLERS, Dealing
 from dashboard.handlers.dealing import Locate
-from dashboard.ports import Clock, Store, Tx
+from dashboard.domain.events import Recorded, Sealed
+from dashboard.ports import Clock, Store, Tx, Vault
 from dashboard.projections import duplicates, task, timeline
 from dashboard.projections.recommend import Candidate, recommend
 
@@ -48,12 +48,14 @@ class Desk:
         clock: Clock,
         profile: Profile,
         locate: Locate = nowhere,
+        vault: Vault | None = None,
         committed: Callable[[], None] | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
         self.profile = profile
         self.locate = locate
+        self.vault = vault
         self.calendar = WorkCalendar(chinese_workday)
         self._committed = committed
 
@@ -100,6 +102,15 @@ class Desk:
     def text(self, key: str, lang: str, **params: object) -> str:
         """Say a text key; the names a profile brings come first."""
         return self.profile.texts(lang).get(key) or i18n.text(key, lang, **params)
+
+    def seal(self, case: str, data: dict[str, Any]) -> Sealed | None:
+        """Encrypt personal data under the key of a case before it goes anywhere; nothing given, nothing sealed."""
+        given = {k: v for k, v in data.items() if v}
+        if not given:
+            return None
+        if self.vault is None:
+            raise RuntimeError("a Desk without a vault cannot take personal data")
+        return Sealed(*self.vault.seal(case, given))
 
     def why(self, parameter: str, area: str) -> Effective:
         """Answer what holds for a parameter in an area now, and through which rules."""

@@ -195,6 +195,9 @@ class Stream(Protocol):
     def length(self, stream: str) -> int:
         """Return how many entries wait in the stream."""
 
+    def forget(self, stream: str) -> None:
+        """Drop a stream with everything it remembers, its last id included."""
+
 
 class Jobs(Protocol):
     """The wake-up call for delivery workers; may lose everything at any time."""

@@ -32,7 +32,8 @@ KINDS: dict[str, type[c.Command]] = {
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One fact.  ``id`` is derived from source and idempotency key; ``source`` is a source's id, or ``unit:<id>`` for
-    a device; ``received_at`` is when the door took it (ms); ``body`` is the command, still undecoded."""
+    a device; ``received_at`` is when the door took it (ms); ``body`` is the command, still undecoded.
+    """
 
     id: str
     kind: str

@@ -151,13 +151,6 @@ class MemoryStore:
             self.leases[name] = (holder, epoch, now + ttl_ms)
             return epoch
 
-    def release_lease(self, name: str, holder: str) -> None:
-        """Give a lease back at once, so that a successor need not wait for it to run out."""
-        with self._exclusive():
-            owner, epoch, _ = self.leases.get(name, ("", 0, 0))
-            if owner == holder:
-                self.leases[name] = (owner, epoch, 0)
-
     def offset(self, stream: str) -> str:
         """Return the last committed entry id of a stream."""
         return self.offsets.get(stream, (0, "0-0"))[1]
@@ -311,6 +304,12 @@ class MemoryStream:
     def length(self, stream: str) -> int:
         """Return how many entries wait."""
         return len(self._entries[stream])
+
+    def forget(self, stream: str) -> None:
+        """Drop a stream with everything it remembers, its last id included."""
+        with self._changed:
+            self._entries.pop(stream, None)
+            self._last.pop(stream, None)
 
     def wipe(self) -> None:
         """Lose everything, as Redis may."""

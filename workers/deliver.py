@@ -5,19 +5,27 @@ claimed, answered or superseded it leaves alone.  It records what the channel sa
 again is for ``workers/watch`` to decide, by the clock and from SQL, and not for RQ.
 """
 
+import sys
 import time
 from collections.abc import Callable, Mapping
+from types import FrameType
 from typing import Any
 
 import structlog
-from rq import SimpleWorker
+from rq import Queue, SimpleWorker
 
 from dashboard.desk import Desk
 from dashboard.domain import commands as c
 from dashboard.domain.errors import Refused
+from dashboard.domain.ids import fresh
 from dashboard.ports import Channel, Outcome
 from dashboard.projections import task
-from workers.loop import Heart, is_outage
+from datasource.bootstrap import Backend
+from datasource.channels.terminal import RedisAnswers, TerminalChannel
+from datasource.jobs import queue_name
+from datasource.settings import Settings
+from datasource.stream import connect
+from workers.loop import Backoff, Heart, Process, Stop, is_outage, process
 
 SEND_TIMEOUT_S = 4.0
 """Below the lease (``order.lease_s``, 5 s), so that a channel that hangs ends before somebody else may try."""
@@ -27,7 +35,6 @@ WORKER_TTL_S = 16
 """RQ waits ``ttl - 15`` seconds for a job; so its loop, and our beat, comes round once a second."""
 MAINTENANCE_S = 5
 CONNECTION_WAIT_S = 2.0
-JOB_TIMEOUT_S = 30
 
 OPEN_AFTER = 5
 OPEN_FOR_S = 5.0
@@ -143,9 +150,72 @@ class DeliveryWorker(SimpleWorker):
     log_job_description = False
     log_result_lifespan = False
     heart: Heart | None = None
+    stop: Stop | None = None
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Take RQ's handling of SIGTERM, and remember that it was no accident."""
+        if self.stop is not None:
+            self.stop.set()
+        super().request_stop(signum, frame)
+
+    def subscribe(self) -> None:
+        """Leave out RQ's side thread for remote commands: nobody sends any, and it would outlive a broken connection."""
+
+    def unsubscribe(self) -> None:
+        """Nothing was subscribed."""
 
     def heartbeat(self, *args: Any, **kwargs: Any) -> None:
         """Beat for RQ, and for everybody who watches us; RQ calls this at least once a second and around each job."""
         if self.heart is not None:
             self.heart.beat()
         super().heartbeat(*args, **kwargs)
+
+
+def build_channels(backend: Backend) -> dict[str, Channel]:
+    """Return the configured channels by name; a destination without one here has no worker."""
+    terminal = TerminalChannel(backend.stream, RedisAnswers(backend.redis))
+    return {terminal.name: terminal}
+
+
+def main(destination: str = "terminal", settings: Settings | None = None) -> None:
+    """Run the process ``deliver-<destination>``; RQ's worker is started anew when it gives up."""
+    name = f"deliver-{destination}"
+    with process(name, settings) as this:
+        channels = build_channels(this.backend)
+        if destination not in channels:
+            raise SystemExit(f"no channel {destination!r}; configured are {', '.join(channels)}")
+        install(Delivery(this.backend.desk, channels, name))
+        backoff = Backoff()
+        while not this.stop.is_set():
+            started = time.monotonic()
+            try:
+                _work(destination, this)
+            except Exception as fault:
+                # Redis may be away already while RQ's worker is being made.
+                log.warning("worker ended", fault=f"{type(fault).__name__}: {fault}", exc_info=not is_outage(fault))
+            if time.monotonic() - started > 10:
+                backoff.reset()
+            this.heart.beat(note="restarting")
+            this.stop.wait(backoff.pause())
+
+
+def _work(destination: str, this: Process) -> None:
+    connection = connect(this.backend.settings.redis)
+    try:
+        worker = DeliveryWorker(
+            [Queue(queue_name(destination), connection=connection)],
+            # RQ refuses a name that a killed worker has left behind.
+            name=fresh(this.name),
+            connection=connection,
+            worker_ttl=WORKER_TTL_S,
+            maintenance_interval=MAINTENANCE_S,
+        )
+        worker.heart = this.heart
+        worker.stop = this.stop
+        worker.work(logging_level="WARNING")
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -8,10 +8,13 @@ orders, and takes receipts, positions and status: each is kept in the stream of 
 import asyncio
 import base64
 import contextlib
+import os
+import socket
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,9 +26,12 @@ from dashboard.domain import events as e
 from dashboard.domain.commands import Actor
 from dashboard.domain.errors import Refused
 from dashboard.ports import Clock, Entry, Stream
-from datasource.channels.terminal import NOT_CONNECTED, OUTBOX, Answers, Message
+from datasource.channels.terminal import NOT_CONNECTED, OUTBOX, Answers, Message, RedisAnswers
+from datasource.settings import Settings
+from datasource.web.api import Intake
+from datasource.web.api_wire import RedisWire
 from datasource.web.problems import Problem
-from workers.loop import Backoff, Heart, is_outage
+from workers.loop import Backoff, Heart, is_outage, process
 from workers.reception import Reception, event_id
 
 ACTOR_HEADER = b"x-muster-actor"
@@ -217,10 +223,12 @@ class Gateway:
                 connection.push(answer)
 
     async def _take(self, actor: Actor, frame: str) -> dict[str, Any] | None:
-        """Take a frame of a terminal: kept durably, then ``ok``; without an answer the terminal sends it again."""
+        """Take a frame of a terminal: kept durably, then ``ok``; one that gets no answer is sent again by the terminal."""
         try:
             taken = await self._reception.take(actor, frame)
         except Problem as problem:
+            if problem.status >= 500:
+                return None
             said = problem.as_dict(actor.lang)
             first = problem.errors[0].as_dict(actor.lang) if problem.errors else {"key": f"problem.{problem.kind}", "reason": said["detail"], "field": ""}
             return {"t": "refused", "event_id": event_id(frame), "key": first["key"], "text": first["reason"], "field": first["field"]}
@@ -370,11 +378,6 @@ class _Answer:
             say(reason)
 
 
-def actor_header(actor: Actor) -> str:
-    """Return the header value by which the web process says who is connecting."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(actor)).decode()
-
-
 def _actor(scope: Scope) -> Actor | None:
     for name, value in scope["headers"]:
         if name == ACTOR_HEADER:
@@ -386,3 +389,44 @@ def _actor(scope: Scope) -> Actor | None:
 def _order(entry_id: str) -> tuple[int, int]:
     milliseconds, _, sequence = entry_id.partition("-")
     return int(milliseconds), int(sequence or 0)
+
+
+def main(settings: Settings | None = None) -> None:
+    """Run the process ``gateway`` on its unix socket."""
+    import uvicorn
+
+    with process("gateway", settings) as this:
+        b = this.backend
+        intake = Intake(b, b.profile, RedisWire(b.settings.redis))
+        app = Gateway(b.desk, b.stream, RedisAnswers(b.redis), Reception(intake), b.clock, this.heart)
+        path = b.settings.gateway_socket
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        listener = _listen(path)
+        config = uvicorn.Config(
+            app,
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            ws_max_size=FRAME_LIMIT,
+            ws_per_message_deflate=False,
+            # The other end is our own web process; it asks the terminals themselves whether they are alive.
+            ws_ping_interval=None,
+            timeout_graceful_shutdown=3,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(path: Path) -> socket.socket:
+    """Bind the unix socket, readable by our own user only; one that a killed predecessor left behind is replaced."""
+    listener = socket.socket(socket.AF_UNIX)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    listener.bind(str(fresh))
+    fresh.chmod(0o600)
+    listener.listen(512)
+    fresh.rename(path)
+    return listener
+
+
+if __name__ == "__main__":
+    main()

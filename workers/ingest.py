@@ -16,7 +16,8 @@ from dashboard.domain.errors import Fenced, Invalid, Refused
 from dashboard.domain.ids import derived, fresh
 from dashboard.ports import Clock, DeadLetter, Entry, Store, Stream, Tx
 from datasource import facts
-from workers.loop import Lease, is_outage
+from datasource.settings import Settings
+from workers.loop import Lease, is_outage, process
 
 BATCH = 200
 READ_BLOCK_MS = 200
@@ -234,3 +235,14 @@ def _milliseconds(entry_id: str) -> int:
 def _order(entry_id: str) -> tuple[int, int]:
     milliseconds, _, sequence = entry_id.partition("-")
     return int(milliseconds), int(sequence or 0)
+
+
+def main(settings: Settings | None = None) -> None:
+    """Run the process ``ingest``."""
+    with process("ingest", settings) as this:
+        lease, b = this.lease(), this.backend
+        this.run(Ingest(b.stream, b.store, b.desk, b.clock, lease), lease)
+
+
+if __name__ == "__main__":
+    main()

@@ -16,28 +16,47 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 
 from dashboard.domain.errors import Fenced
-from dashboard.ports import Clock, Store
+from dashboard.ports import Clock, Store, Stream
+from datasource.bootstrap import Backend, open_backend
 from datasource.errors import Unavailable
+from datasource.settings import Settings, load
+from workers import leash
 
 BEAT_MS = 1000
 LEASE_MS = 2000
 """A successor waits this long after a killed holder; a frozen one finds itself fenced after it."""
 
+VITALS = "vitals"
+KEEP_VITALS = 5_000
+
 log = structlog.get_logger()
+_encode = msgspec.json.Encoder().encode
 
 
 class Signs(Protocol):
-    """Where signs of life go (see ``datasource/stream.py``)."""
+    """Where signs of life go."""
 
     def note(self, key: str, at: int, detail: dict[str, Any]) -> None:
         """Tell everybody who watches; may lose it, and may raise when Redis is away."""
+
+
+class StreamSigns:
+    """The stream ``vitals``."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def note(self, key: str, at: int, detail: dict[str, Any]) -> None:
+        """Add an entry."""
+        self._stream.add(VITALS, _encode({"key": key, "at": at, "detail": detail}), maxlen=KEEP_VITALS)
 
 
 class Stop:
@@ -88,7 +107,7 @@ class Heart:
         detail = {"pid": os.getpid(), "beat": self._beats, "lag": lag, "note": note}
         try:
             self._signs.note(f"process:{self.name}", self._clock.now(), detail)
-        except Exception as fault:  # noqa: BLE001 - whatever the transport says, the work goes on
+        except Exception as fault:
             log.debug("beat lost", fault=str(fault))
             return False
         return True
@@ -181,7 +200,7 @@ def run(work: Work, heart: Heart, stop: Stop, lease: Lease | None = None) -> Non
             log.warning("fenced", process=heart.name, fault=str(fault))
             _forget(work, lease)
             idle = backoff.pause()
-        except Exception as fault:  # noqa: BLE001 - a dead Redis, a locked database, or a mistake of ours
+        except Exception as fault:
             idle = backoff.pause()
             note = f"{type(fault).__name__}: {fault}"[:200]
             log.warning("step failed", process=heart.name, fault=note, retry_s=round(idle, 2), exc_info=not is_outage(fault))
@@ -208,12 +227,47 @@ def is_outage(fault: BaseException) -> bool:
     return bool(names & {"redis.ConnectionError", "redis.TimeoutError", "redis.BusyLoadingError", "redis.ReadOnlyError", "sqlalchemy.OperationalError", "sqlalchemy.InterfaceError"})
 
 
+class Process:
+    """What a worker process has at hand."""
+
+    def __init__(self, name: str, backend: Backend) -> None:
+        self.name = name
+        self.backend = backend
+        self.stop = Stop()
+        self.heart = Heart(name, StreamSigns(backend.stream), backend.clock)
+
+    def lease(self) -> Lease:
+        """Return the lease of this process's kind."""
+        return Lease(self.name, self.backend.store, self.backend.clock)
+
+    def run(self, work: Work, lease: Lease | None = None) -> None:
+        """Repeat ``work`` until the process is told to stop."""
+        run(work, self.heart, self.stop, lease)
+
+
+@contextlib.contextmanager
+def process(name: str, settings: Settings | None = None) -> Iterator[Process]:
+    """Set a worker process up (logging, signals, the tie to its parent, the schema) and take it down again."""
+    settings = settings or load()
+    configure_logging(name, level=settings.log_level)
+    leash.tie_to_parent()
+    backend = open_backend(settings)
+    this = Process(name, backend)
+    this.stop.install()
+    backend.wait_for_schema()
+    log.info("started", pid=os.getpid())
+    try:
+        yield this
+    finally:
+        backend.close()
+
+
 def configure_logging(process: str, *, level: str = "info", console: bool | None = None) -> None:
     """Log to stderr: one JSON object per line, or coloured lines for a person (``console``; default: on a terminal)."""
     number = logging.getLevelNamesMapping()[level.upper()]
     if console is None:
         console = sys.stderr.isatty()
-    render: Callable[..., Any] = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(ensure_ascii=False)
+    render: Callable[..., Any] = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback) if console else structlog.processors.JSONRenderer(ensure_ascii=False)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

@@ -13,14 +13,13 @@ import structlog
 
 from dashboard.domain import events as e
 from dashboard.ports import Clock, Jobs, Store, Stream
-from workers.loop import Lease
+from datasource.settings import Settings
+from workers.loop import KEEP_VITALS, VITALS, Lease, process
 
 CHANGES = "changes"
-VITALS = "vitals"
 READ = 500
 POLL_S = 0.02
 KEEP_CHANGES = 100_000
-KEEP_VITALS = 5_000
 REWIND = 5_000
 VITALS_S = 0.2
 CHECK_S = 0.5
@@ -67,10 +66,15 @@ class Relay:
 
     def _find_cursor(self) -> None:
         """Go on after the stream's last id; when that lies behind us, Redis lost what we had published."""
-        last = int(self._stream.last_id(CHANGES).partition("-")[0])
-        if self._cursor is not None and last >= self._cursor:
+        last = _position(self._stream.last_id(CHANGES))
+        if self._cursor is not None and last == self._cursor:
             return
-        if self._cursor is not None:
+        if last > self._store.head():
+            # Another history: the database was restored from a backup, or is a new one. Its events must get through.
+            log.warning("changes are ahead of the database", found=last)
+            self._stream.forget(CHANGES)
+            last = 0
+        elif self._cursor is not None:
             log.warning("changes were lost", published=self._cursor, found=last)
         self._cursor = last or max(0, self._store.head() - REWIND)
         self._vitals = {}
@@ -112,3 +116,18 @@ class Relay:
             waiting = reader.find("order", [("status", "=", "queued")], order="queued_at")
         for order in waiting:
             self._jobs.enqueue(order.channel, order.id, order.attempt)
+
+
+def _position(entry_id: str) -> int:
+    return int(entry_id.partition("-")[0])
+
+
+def main(settings: Settings | None = None) -> None:
+    """Run the process ``relay``."""
+    with process("relay", settings) as this:
+        lease, b = this.lease(), this.backend
+        this.run(Relay(b.stream, b.store, b.jobs, b.clock, lease), lease)
+
+
+if __name__ == "__main__":
+    main()

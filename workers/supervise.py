@@ -43,7 +43,7 @@ def programs(settings: Settings, destinations: Sequence[str] = ("terminal",)) ->
     def own(name: str, priority: int = 100) -> Program:
         return Program(name=name, command=[sys.executable, str(CHECKOUT / "app.py"), "serve", name], priority=priority)
 
-    listed = [own("web", 50), *map(own, WORKERS), *(own(f"deliver-{d}") for d in destinations)]
+    listed = [own("web", 50), *map(own, process_names(destinations))]
     if settings.demo:
         listed.append(own("city", 200))
     if settings.embedded_redis:
@@ -51,6 +51,11 @@ def programs(settings: Settings, destinations: Sequence[str] = ("terminal",)) ->
         become = [sys.executable, "-S", str(CHECKOUT / "workers" / "leash.py"), lock]
         listed.insert(0, Program(name="redis", command=[*become, *redis_server.command(settings)], priority=1))
     return listed
+
+
+def process_names(destinations: Sequence[str] = ("terminal",)) -> list[str]:
+    """List the processes whose heartbeats a ready instance has."""
+    return [*WORKERS, *(f"deliver-{d}" for d in destinations)]
 
 
 def configuration(settings: Settings, listed: Sequence[Program]) -> str:

@@ -13,6 +13,8 @@ from dashboard.domain.geo import distance_m
 from dashboard.domain.position import Fix, Track, accept
 from dashboard.ports import Clock, Store, Stream
 from datasource import facts
+from datasource.settings import Settings
+from workers.loop import process
 
 READ = 500
 READ_BLOCK_MS = 200
@@ -147,3 +149,14 @@ class Tracker:
         self._stream.trim_before(facts.POSITIONS, f"{max(0, self._clock.now() - RETENTION_MS)}-0")
         if time.monotonic() - self._units_at > UNITS_AGAIN_S:
             self._learn_units()
+
+
+def main(settings: Settings | None = None) -> None:
+    """Run the process ``track``."""
+    with process("track", settings) as this:
+        b = this.backend
+        this.run(Tracker(b.stream, b.store, b.clock))
+
+
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,8 @@ import time
 
 from dashboard.desk import Desk
 from dashboard.domain.commands import Actor, Sweep
-from workers.loop import Lease
+from datasource.settings import Settings
+from workers.loop import Lease, process
 
 EVERY_S = 0.25
 PARTS_S = {"orders": EVERY_S, "alarms": EVERY_S, "sources": 2.0, "units": 2.0, "disputes": 60.0}
@@ -47,8 +48,19 @@ class Watch:
             self._due[part] = tick + PARTS_S[part] - 0.01
             try:
                 self._desk.do(Sweep(parts=(part,)), ACTOR)
-            except Exception as fault:  # noqa: BLE001 - told below, after the other parts had their turn
+            except Exception as fault:
                 faults.append(fault)
         if faults:
             raise faults[0]
         return max(0.0, EVERY_S - (time.monotonic() - started))
+
+
+def main(settings: Settings | None = None) -> None:
+    """Run the process ``watch``."""
+    with process("watch", settings) as this:
+        lease = this.lease()
+        this.run(Watch(this.backend.desk, lease), lease)
+
+
+if __name__ == "__main__":
+    main()

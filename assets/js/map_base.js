@@ -35,7 +35,7 @@
         return null;
       }
       this.shapes = root.L.geoJSON(shapes, { pane: this.pane, renderer: this.renderer, interactive: false, style: () => this.style() }).addTo(this.map);
-      const english = (document.documentElement.lang || "zh").startsWith("en");
+      const english = ((this.map.getContainer().closest("[lang]") || {}).lang || "").startsWith("en");
       for (const { properties: p } of shapes.features) {
         const html = document.createElement("span");
         html.textContent = (english && p.name_en) || p.name;

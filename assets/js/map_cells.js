@@ -3,13 +3,15 @@
   "use strict";
   const muster = (root.muster = root.muster || {});
 
-  /* Idle units are counted in cells when so many of them are in view that single ones would run together;
-     two limits, so that the picture does not jump between the two ways. */
-  const COUNT_ABOVE = 700, SINGLE_BELOW = 500;
+  /* Idle units are counted when too many of them stand in crowded cells, where single ones would run together;
+     two limits, so that the picture does not jump between the two ways. While counting, cells of a few stay single. */
+  const CROWD = 9, FEW = 3, COUNT_ABOVE = 0.25, SINGLE_BELOW = 0.15;
 
-  /** Say whether to count, given how many idle units are in view and whether we count now. */
-  function counting(inView, now) {
-    return now ? inView >= SINGLE_BELOW : inView > COUNT_ABOVE;
+  const STALE = 2, LOST = 3; // age classes of map_shapes.js
+
+  /** Say whether to count, given the share of idle units in crowded cells and whether we count now. */
+  function counting(crowded, now) {
+    return now ? crowded >= SINGLE_BELOW : crowded > COUNT_ABOVE;
   }
 
   /** Cells of `side` pixels over a view; they are fixed to the ground, so panning moves them along and recounts nothing. */
@@ -30,12 +32,12 @@
       if (this.n.length < size) {
         this.n = new Uint16Array(size);
         this.stale = new Uint16Array(size);
+        this.lost = new Uint16Array(size);
         this.unready = new Uint16Array(size);
         this.sumX = new Float64Array(size);
         this.sumY = new Float64Array(size);
-        this.last = new Int32Array(size);
       } else {
-        for (const a of [this.n, this.stale, this.unready, this.sumX, this.sumY]) a.fill(0, 0, size);
+        for (const a of [this.n, this.stale, this.lost, this.unready, this.sumX, this.sumY]) a.fill(0, 0, size);
       }
     }
 
@@ -45,24 +47,40 @@
       return col < 0 || row < 0 || col >= this.cols || row >= this.rows ? -1 : row * this.cols + col;
     }
 
-    /** Count one unit; `slot` is remembered for a cell that has only one. */
-    add(x, y, slot, isStale, isUnready) {
+    /** Count one unit of age class `age`. */
+    add(x, y, age, isUnready) {
       const i = this.at(x, y);
       if (i < 0) return;
       this.n[i]++;
-      if (isStale) this.stale[i]++;
+      if (age === STALE) this.stale[i]++;
+      else if (age === LOST) this.lost[i]++;
       if (isUnready) this.unready[i]++;
       this.sumX[i] += x;
       this.sumY[i] += y;
-      this.last[i] = slot;
     }
 
-    /** Call `see(i, x, y, n)` for every cell that has units; x, y is their middle, kept clear of the cell's edges. */
+    /** Return the share of units that stand in crowded cells, 0 to 1. */
+    crowded() {
+      let all = 0, many = 0;
+      for (let i = 0; i < this.cols * this.rows; i++) {
+        all += this.n[i];
+        if (this.n[i] >= CROWD) many += this.n[i];
+      }
+      return all ? many / all : 0;
+    }
+
+    /** Say whether the units of the cell at x, y are few enough to be drawn one by one (also outside every cell). */
+    single(x, y) {
+      const i = this.at(x, y);
+      return i < 0 || this.n[i] <= FEW;
+    }
+
+    /** Call `see(i, x, y, n)` for every cell that is counted; x, y is their middle, kept clear of the cell's edges. */
     each(see) {
       const { side, cols, rows, n } = this;
       const edge = side * 0.3;
       for (let i = 0; i < cols * rows; i++) {
-        if (!n[i]) continue;
+        if (n[i] <= FEW) continue;
         const x0 = (i % cols) * side - this.shiftX, y0 = Math.floor(i / cols) * side - this.shiftY;
         const x = Math.min(Math.max(this.sumX[i] / n[i], x0 + edge), x0 + side - edge);
         const y = Math.min(Math.max(this.sumY[i] / n[i], y0 + edge), y0 + side - edge);
@@ -91,5 +109,5 @@
     return values;
   }
 
-  muster.mapCells = { Cells, counting, niceBelow, gridStep, gridValues, COUNT_ABOVE, SINGLE_BELOW };
+  muster.mapCells = { Cells, counting, niceBelow, gridStep, gridValues, CROWD, FEW };
 })(typeof window === "undefined" ? globalThis : window);

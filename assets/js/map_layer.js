@@ -7,6 +7,8 @@
   const CELL = 52; // side of a counting cell, CSS px at scale 1
   const GLIDE_MS = 900, GLIDE_MOST_M = 500, GLIDE_LEAST_PX = 2;
   const PLACE_EVERY_MS = 250;
+  const FEW_CIRCLES = 6;
+  const LOST_SINGLY = 300; // so many lost idle units are drawn one by one before they are counted in cells
   const TOKENS = { bg0: "#14181D", bg1: "#1C2127", bg2: "#272E37", t1: "#E8ECF0", t2: "#B3BDC8", t3: "#8D99A6", ctl: "#76818E", line: "#3A424D", acc: "#7FD1C7" };
 
   /** Read the colours of the theme in use. */
@@ -198,7 +200,7 @@
         this._corner = map.containerPointToLatLng([0, 0]);
         L.DomUtil.setTransform(this._canvas, corner, 1);
         const moving = this._sort(size, world, origin, started);
-        this._drawUnits(size, origin);
+        this._drawUnits();
         this._drawOver(size, world, origin, started);
         const cost = performance.now() - started;
         this._cost = this._cost ? this._cost * 0.9 + cost * 0.1 : cost;
@@ -219,6 +221,7 @@
         const st = this.stats;
         st.units = st.placed = st.late = st.stale = st.lost = st.newest = 0;
         const top = (this._top = [[], [], [], [], []]);
+        const gone = []; // idle units that are lost
         let idle = 0, moving = 0;
         for (let s = 0; s < n; s++) {
           const code = act[s];
@@ -266,16 +269,21 @@
             continue;
           }
           if (_since[s]) moving++;
-          if (age === S.LOST) top[4].push(s);
+          if (age === S.LOST) (tasked ? top[4] : gone).push(s);
           else if (tasked) top[code - S.FIRST_TASKED].push(s);
           else _idle[idle++] = s;
         }
+        if (gone.length > LOST_SINGLY) for (const s of gone) _idle[idle++] = s; // a dead feed: count them, too
+        else top[4].push(...gone);
+        const cells = this.cells;
+        cells.begin(origin.x, origin.y, size.x, size.y, CELL * this._scale);
+        for (let i = 0; i < idle; i++) cells.add(_x[_idle[i]], _y[_idle[i]], _age[_idle[i]], act[_idle[i]] !== S.CODE.available);
+        this._counting = muster.mapCells.counting(cells.crowded(), this._counting);
         this._idleCount = idle;
-        this._counting = muster.mapCells.counting(idle, this._counting);
         return moving;
       },
 
-      _drawUnits(size, origin) {
+      _drawUnits() {
         const { _x, _y, _age, _idle, _pixels: pixels, _k: k } = this;
         const u = feed.units(), act = this.roster.act, st = this.stats;
         pixels.clear();
@@ -286,20 +294,13 @@
           pixels.blit(this._glyph(code, _age[s], step), Math.round(_x[s] * k), Math.round(_y[s] * k));
           st.shown++;
         };
-        if (!this._counting) for (let i = 0; i < this._idleCount; i++) single(_idle[i]);
-        else {
-          const cells = this.cells;
-          cells.begin(origin.x, origin.y, size.x, size.y, CELL * this._scale);
-          for (let i = 0; i < this._idleCount; i++) {
-            const s = _idle[i];
-            cells.add(_x[s], _y[s], s, _age[s] === S.STALE, act[s] !== S.CODE.available);
-          }
+        const { cells, _counting: counting } = this;
+        for (let i = 0; i < this._idleCount; i++) if (!counting || cells.single(_x[_idle[i]], _y[_idle[i]])) single(_idle[i]);
+        if (counting)
           cells.each((i, x, y, n) => {
-            if (n === 1) return single(cells.last[i]);
             st.counted += n;
-            pixels.blit(this._number(n, cells.stale[i] > 0), Math.round(x * k), Math.round(y * k));
+            pixels.blit(this._number(n - cells.lost[i], cells.lost[i], cells.stale[i] > 0), Math.round(x * k), Math.round(y * k));
           });
-        }
         for (const list of this._top) for (const s of list) single(s);
         this._ctx.putImageData(this._image, 0, 0);
       },
@@ -317,15 +318,15 @@
         S.drawUnit(ctx, { code, age, heading: step < 0 ? null : (step * 2 * Math.PI) / S.HEADINGS }, this._ink);
         return this._lift(box, box);
       },
-      _number(n, stale) {
-        const key = stale ? -n : n;
+      _number(n, lost, stale) {
+        const text = lost ? (n ? `${n} ×${lost}` : `×${lost}`) : String(n);
+        const key = (stale ? "~" : "") + text;
         let made = this._numbers.get(key);
-        if (!made) this._numbers.set(key, (made = this._makeNumber(n, stale)));
+        if (!made) this._numbers.set(key, (made = this._makeNumber(text, stale)));
         return made;
       },
-      _makeNumber(n, stale) {
+      _makeNumber(text, stale) {
         const ink = this._ink, q = this._scale * this._k;
-        const text = String(n);
         const font = `700 ${13 * q}px ${ink.font}`;
         this._scratch.font = font;
         const w = Math.ceil(this._scratch.measureText(text).width + 11 * q) | 1, h = Math.ceil(19 * q) | 1;
@@ -371,7 +372,9 @@
         const { _x, _y, _age, _lat } = this, u = feed.units(), now = feed.now();
         const stale = [];
         for (let i = 0; i < 4; i++) for (const s of this._top[i]) if (_age[s] === S.STALE) stale.push(s);
-        if (!this._counting) for (let i = 0; i < this._idleCount && stale.length < 200; i++) if (_age[this._idle[i]] === S.STALE) stale.push(this._idle[i]);
+        const idle = []; // circles of idle units only where they stay few; their dashed rings say it anyway
+        for (let i = 0; i < this._idleCount && idle.length <= FEW_CIRCLES; i++) if (_age[this._idle[i]] === S.STALE) idle.push(this._idle[i]);
+        if (!this._counting && idle.length <= FEW_CIRCLES) stale.push(...idle);
         ctx.strokeStyle = this._ink.t3;
         ctx.lineWidth = this._scale;
         ctx.setLineDash([4 * this._scale, 4 * this._scale]);
@@ -407,7 +410,7 @@
           const age = now - u.at[s];
           const name = muster.mapLabels.cut(names[s], 14);
           const text = _age[s] === S.LOST ? feed.say("map.label_lost", { name, time: muster.words.minute(u.at[s]) }) : _age[s] ? feed.say("map.label_age", { name, age: muster.words.span(age) }) : name;
-          out.push({ key: "u" + ids[s], slot: s, x: _x[s], y: _y[s], gap: 13 * this._scale, rank, text, strong: _age[s] === S.LOST });
+          out.push({ key: "u" + ids[s], slot: s, x: _x[s], y: _y[s], gap: (s === chosen ? 21 : 13) * this._scale, rank, text, strong: _age[s] === S.LOST });
         };
         for (const [list, rank] of [[4, 20], [3, 30], [2, 40], [0, 50], [1, 45]]) for (const s of this._top[list]) if (s !== chosen && out.length < 240) add(s, rank);
         if (chosen !== undefined && this.roster.act[chosen] && _age[chosen] !== 255 && this._lat[chosen]) add(chosen, 0);
@@ -432,7 +435,7 @@
       _choose(size, world, origin, t) {
         this._placeAt = t;
         const labels = this._unitLabels();
-        const obstacles = [];
+        const obstacles = feed.covers ? feed.covers() : [];
         for (const more of feed.labels()) {
           const mx = mercX(more.lon), my = mercY(more.lat);
           const x = mx * world - origin.x, y = my * world - origin.y;
@@ -485,7 +488,7 @@
         return made;
       },
 
-      /** Return what lies at a container point: {kind: "unit", id, slot}, {kind: "cell", n, stale, unready} or null. */
+      /** Return what lies at a container point: {kind: "unit", id, slot}, {kind: "cell", n, stale, lost, unready} or null. */
       pick(point) {
         if (!this._top) return null;
         const { _x, _y } = this, reach = 14 * this._scale;
@@ -498,11 +501,14 @@
           }
         };
         for (const list of this._top) for (const s of list) look(s);
-        if (!this._counting) for (let i = 0; i < this._idleCount; i++) look(this._idle[i]);
-        if (best < 0 && this._counting) {
-          const i = this.cells.at(point.x, point.y);
-          if (i >= 0 && this.cells.n[i] === 1) look(this.cells.last[i]);
-          else if (i >= 0 && this.cells.n[i]) return { kind: "cell", n: this.cells.n[i], stale: this.cells.stale[i], unready: this.cells.unready[i] };
+        const { cells, _counting: counting } = this;
+        for (let i = 0; i < this._idleCount; i++) {
+          const s = this._idle[i];
+          if (!counting || cells.single(_x[s], _y[s])) look(s);
+        }
+        if (best < 0 && counting && !cells.single(point.x, point.y)) {
+          const i = cells.at(point.x, point.y);
+          return { kind: "cell", n: cells.n[i], stale: cells.stale[i], lost: cells.lost[i], unready: cells.unready[i] };
         }
         return best < 0 ? null : { kind: "unit", id: this.roster.ids[best], slot: best };
       },

@@ -76,7 +76,7 @@
     ctx.lineCap = "butt";
     if (look.age === LOST) {
       circle(ctx, 12);
-      stroke(ctx, ink.t1, 2.8, ink.bg0);
+      stroke(ctx, ink.t1, 2.8, ink.bg0, [4.2, 3.34]);
       line(ctx, [-5, -5], [5, 5]);
       stroke(ctx, ink.t1, 3.4);
       line(ctx, [5, -5], [-5, 5]);
@@ -105,20 +105,12 @@
         stroke(ctx, ink.t3, 2.8);
         break;
       case "awaiting": // no answer yet: never filled, always dashed
-        line(ctx, [0, -13], [13, 11], [-13, 11]);
-        ctx.closePath();
-        stroke(ctx, stale ? ink.t3 : ink.acc, 3.4, ink.bg0, [5, 3.2]);
+        arrow(ctx);
+        stroke(ctx, stale ? ink.t3 : ink.acc, 3, ink.bg0, [4.4, 2.8]);
         break;
-      case "accepted":
-        line(ctx, [0, -13], [13, 11], [-13, 11]);
-        ctx.closePath();
-        stroke(ctx, stale ? ink.t3 : ink.acc, 3.4, ink.bg0, dash);
-        circle(ctx, 3.4);
-        ctx.translate(0, 3);
-        circle(ctx, 3.4);
-        ctx.fillStyle = stale ? ink.t3 : ink.acc;
-        ctx.fill();
-        ctx.translate(0, -3);
+      case "accepted": // the same arrow, drawn out; on the way it is filled and turns
+        arrow(ctx);
+        stroke(ctx, stale ? ink.t3 : ink.acc, 3, ink.bg0, dash);
         break;
       case "en_route":
         ctx.save();
@@ -143,7 +135,7 @@
   }
 
   /* Side of the 32-unit box in CSS pixels: a tasked or lost unit is half as large again as an idle one. */
-  const SIZE = { idle: 13, tasked: 22, lost: 21 };
+  const SIZE = { idle: 13, tasked: 22, lost: 23 };
   function sizeOf(code, age) {
     return age === LOST ? SIZE.lost : code >= FIRST_TASKED ? SIZE.tasked : SIZE.idle;
   }

@@ -71,10 +71,9 @@
     const [kind, id] = split(alarm.subject);
     if (kind === "unit" && !params.unit) params.unit = (card(c, "unit", id) || {}).name;
     if (kind === "source" && !params.source) params.source = w().sayOr(c.texts, `source.${id}`, (card(c, "source", id) || {}).name);
-    let title = TITLED.has(alarm.rule) && (alarm.title || incident) ? alarm.title || incidentTitle(c, incident) : w().say(c.texts, `alarm.${alarm.rule}`, params);
-    if (alarm.rule === "incident_untaken" && incident && incident.reports > 1) title += ` × ${w().say(c.texts, "wall.alarms.reports", { n: incident.reports })}`;
-    else if (alarm.rule === "camera_alert" && alarm.count > 1) title += ` ${w().say(c.texts, "wall.alarms.times", { n: alarm.count })}`;
-    return title;
+    const base = TITLED.has(alarm.rule) && (alarm.title || incident) ? alarm.title || incidentTitle(c, incident) : w().say(c.texts, `alarm.${alarm.rule}`, params);
+    if (alarm.rule === "incident_untaken" && incident && incident.reports > 1) return `${base} × ${w().say(c.texts, "wall.alarms.reports", { n: incident.reports })}`;
+    return alarm.rule === "camera_alert" && alarm.count > 1 ? `${base} ${w().say(c.texts, "wall.alarms.times", { n: alarm.count })}` : base;
   }
 
   function alarmState(c, alarm) {
@@ -190,14 +189,14 @@
 
   /** Light facts of one unit, enough to sort by. */
   function unitFact(c, unit, orders) {
-    const state = unit.lost ? "lost" : unit.activity;
+    const state = unit.lost && unit.activity !== "off_duty" ? "lost" : unit.activity;
     if (RANK[state] === undefined) return null;
     const order = TASKED.has(unit.activity) ? currentOrder(unit, orders) : undefined;
     let within = 0;
     if (state === "awaiting") within = order ? order.ack_due_at : 0;
     else if (state === "on_scene") within = order ? -order.on_scene_at : 0;
     else if (state === "en_route" || state === "accepted") within = order ? (order.en_route_at || order.queued_at) + (order.eta_s || 0) * 1000 : 0;
-    else if (state === "lost") within = unit.orders ? 0 : 1;
+    else if (state === "lost") within = order ? 0 : 1;
     return { unit, state, order, key: unit.id, sort: [RANK[state], within, unit.name] };
   }
 
@@ -313,7 +312,7 @@
           cells: {
             title: a.count > 1 ? `${rule} ${w().say(c.texts, "wall.alarms.times", { n: a.count })}` : rule,
             time: w().timer(c.now - a.raised_at, c.texts),
-            sub: a.title && a.title !== rule ? a.title : areaName(c, a.area),
+            sub: [areaName(c, a.area), a.place].filter(Boolean).join(" "),
             state: a.conf ? w().say(c.texts, `confidence.${a.conf}`) : "",
           },
           raised_at: a.raised_at,
@@ -379,6 +378,17 @@
   };
   const PART = { unacked: "alarms", open: "incidents", awaiting: "orders", available: "units", disputes: "disputes", cameras: "cameras", today: "incidents" };
 
+  // Kinds of sources that feed a part (the same table as projections/summary.py).
+  const FED_BY = { incidents: ["incidents", "hotline"], units: ["positions"], disputes: ["disputes"], cameras: ["cameras"] };
+
+  /** The names of the silent sources of a part when others of its sources still speak: then the figure is incomplete, not unknown. */
+  function missing(c, partName, part) {
+    const behind = part.behind || [];
+    const feeding = values(c, "source").filter((s) => (FED_BY[partName] || []).includes(s.kind));
+    if (!behind.length || feeding.every((s) => behind.includes(s.id))) return "";
+    return feeding.filter((s) => behind.includes(s.id)).map((s) => w().sayOr(c.texts, `source.${s.id}`, s.name)).join(" ");
+  }
+
   /** One tile: {state, value, unit, sub, age, edge, glyph, hours}; lost shows "—" and the last value, never 0. */
   function tile(name, c) {
     const say = (key, params) => w().say(c.texts, key, params);
@@ -386,12 +396,16 @@
     if (!part) return { state: "loading", value: "", unit: "", sub: "", age: "", edge: "", glyph: "", hours: null };
     const t = TILES[name](c, say);
     const value = t.value !== undefined ? t.value : w().count(t.number);
-    const state = STATES.includes(part.state) ? part.state : "lost";
+    const given = STATES.includes(part.state) ? part.state : "lost";
+    const silent = given === "stale" || given === "lost" ? missing(c, PART[name], part) : "";
+    const state = silent ? "stale" : given;
     const age = part.as_of ? c.now - part.as_of : null;
     const shown = { state, value, unit: t.unit, sub: t.sub, age: age === null ? "" : w().ago(c.texts, age), edge: t.edge || "", glyph: t.glyph || "", hours: t.hours || null };
     if (state === "late") shown.age = say("wall.kpi.late", { age: w().span(age) });
     const last = [value, t.unit === say("wall.kpi.percent") ? t.unit : ""].join("");
-    if (state === "stale") {
+    if (silent) {
+      shown.sub = say("wall.kpi.partial", { sources: silent, state: say(`source_state.${given}`), age: age === null ? "" : w().timer(age) });
+    } else if (state === "stale") {
       shown.sub = say("wall.kpi.stale", { age: w().timer(age), value: last, time: part.as_of ? w().minute(part.as_of) : w().DASH });
     } else if (state === "lost") {
       const known = value !== w().DASH && part.as_of;
@@ -463,6 +477,6 @@
 
   muster.wallView = {
     TILES: Object.keys(TILES),
-    index, alarmRows, unitRows, disputeBars, disputeRows, cameraRows, tile, level, sourceRows, sourceState, positionState, skewText, areaName,
+    index, alarmRows, incidentRow, unitRows, disputeBars, disputeRows, cameraRows, tile, level, sourceRows, sourceState, positionState, skewText, areaName,
   };
 })(typeof window === "undefined" ? globalThis : window);

@@ -17,7 +17,7 @@ implies the earlier ones: a unit that says "on scene" has accepted.
 import msgspec
 
 from dashboard.domain import events as e
-from dashboard.domain.errors import Invalid, Refused
+from dashboard.domain.errors import Invalid
 from dashboard.domain.lifecycle import Lifecycle, transitions
 
 _UNANSWERED = "queued sending sent delivered read"
@@ -231,8 +231,6 @@ def receipt(state: Order, kind: str, *, device_at: int | None = None, reason: st
 
 def cancel(state: Order, reason: str = "") -> list[e.Event]:
     """Take the order back (撤回): a counter-order; both are kept."""
-    if state.status in FINAL:
-        raise Refused("refused.order.cancel", state=state.status)
     LIFECYCLE.next(state.status, "cancel")
     return [e.OrderCancelled(reason=reason)]
 

@@ -41,11 +41,11 @@ class Lifecycle:
         return tuple(trigger for (s, trigger) in self.table if s == state)
 
     def next(self, state: str, trigger: str) -> str:
-        """Return the state after ``trigger``; refuse with ``refused.<name>.<trigger>`` where the table has no entry."""
+        """Return the state after ``trigger``; refuse with ``refused.<name>.state`` where the table has no entry."""
         try:
             return self.table[state, trigger]
         except KeyError:
-            raise Refused(f"refused.{self.name}.{trigger}", state=state) from None
+            raise Refused(f"refused.{self.name}.state", state=state, trigger=trigger) from None
 
     def mermaid(self) -> str:
         """Draw the table as a Mermaid state diagram (the docs are generated from this)."""

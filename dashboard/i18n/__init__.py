@@ -4,9 +4,13 @@ A key that a language lacks falls back to zh-CN, then to the key itself; a test 
 """
 
 import tomllib
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from dashboard.domain.errors import Refused
+from dashboard.domain.worktime import SHANGHAI
 
 FOLDER = Path(__file__).parent
 DEFAULT = "zh-CN"
@@ -43,6 +47,20 @@ def text(key: str, lang: str = DEFAULT, **params: object) -> str:
     """Say ``key`` in ``lang``; a parameter that is not given reads "—"."""
     sentence = catalogue(lang if lang in LANGUAGES else DEFAULT).get(key, key)
     return sentence.format_map(_Gaps(params)) if "{" in sentence else sentence
+
+
+def explain(error: Refused, lang: str = DEFAULT) -> str:
+    """Say a refusal: states and codes among its parameters are put into words first."""
+    params = dict(error.params)
+    thing = error.key.split(".")[1] if error.key.count(".") else ""
+    words = catalogue(lang if lang in LANGUAGES else DEFAULT)
+    if "state" in params:
+        params["state"] = words.get(f"{thing}_status.{params['state']}", params["state"])
+    if isinstance(at := params.get("at"), int):
+        params["at"] = f"{datetime.fromtimestamp(at / 1000, SHANGHAI):%H:%M:%S}"
+    if "needs" in params:
+        params["needs"] = "、".join(words.get(f"role.{role}", role) for role in str(params["needs"]).split(", "))
+    return text(error.key, lang, **params)
 
 
 def negotiate(accept_language: str) -> str:

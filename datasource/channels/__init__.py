@@ -1,0 +1,1 @@
+"""Ways to reach a unit: one file per channel, each a `Channel` of `dashboard/ports.py`; channels ignore each other."""

@@ -73,6 +73,17 @@ class Database:
         with _named_faults(), self._read.connect() as connection:
             yield connection
 
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        """Open a connection without a transaction, for what a database does only outside of one."""
+        with _named_faults(), self._write.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @staticmethod
+    def shown(url: str) -> str:
+        """Return an address for messages, its password hidden."""
+        return make_url(url).render_as_string(hide_password=True)
+
     def close(self) -> None:
         """Let go of all connections."""
         self._write.dispose()

@@ -148,11 +148,6 @@ class SqlStore:
             connection.execute(self._upserts.lease, {"name": name, "holder": holder, "epoch": epoch, "until": now + ttl_ms})
             return int(epoch)
 
-    def release_lease(self, name: str, holder: str) -> None:
-        """Give a lease back at once, so that a successor need not wait for it to run out."""
-        with self.database.writing() as connection:
-            connection.execute(update(t.lease).where(t.lease.c.name == name, t.lease.c.holder == holder).values(until=0))
-
     def offset(self, stream: str) -> str:
         """Return the last committed entry id of a stream."""
         with self.database.reading() as connection:

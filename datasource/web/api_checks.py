@@ -15,6 +15,7 @@ from dashboard.domain.commands import Actor
 from dashboard.domain.errors import Invalid
 from dashboard.domain.events import Place
 from dashboard.ports import Clock, Store
+from datasource.errors import Unavailable
 from datasource.web.problems import FieldError, Problem
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
@@ -168,7 +169,13 @@ class KnownUnits:
         async with self._locks.setdefault(source, asyncio.Lock()):
             if self._clock.now() - self._read_at.get(source, -older_than) < older_than:
                 return  # somebody else has just asked
-            self._known[source] = await asyncio.to_thread(self._find, source)
+            try:
+                found = await asyncio.to_thread(self._find, source)
+            except Unavailable:
+                if source not in self._known:
+                    raise
+                found = self._known[source]  # SQL is away: what was known an instant ago still is
+            self._known[source] = found
             self._read_at[source] = now = self._clock.now()
             if fresh := self._fresh.get(source):
                 self._fresh[source] = {i: at for i, at in fresh.items() if at >= now - self.TRUST_MS}

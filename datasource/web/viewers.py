@@ -7,6 +7,7 @@ newest, when it reads again.
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -43,6 +44,8 @@ class Viewer:
         self.ack_at: int | None = None
         self.resyncs = 0
         self.stuck_since: float | None = None
+        self.reason = ""
+        self.abort: Callable[[], object] = self.leave
         self._waiting: deque[Message] = deque()
         self._chars = 0
         self._frames = 0
@@ -100,7 +103,7 @@ class Viewer:
     def bye(self, reason: str) -> None:
         """Say goodbye (``session``, ``scope`` or ``restart``) and nothing else any more."""
         self._forget()
-        self._bye = reason
+        self.reason = self._bye = reason
         self._wake.set()
 
     def leave(self) -> None:

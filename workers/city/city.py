@@ -9,7 +9,7 @@ from dashboard.domain.position import Fix
 from workers.city.answers import Answers, Receipt
 from workers.city.calls import Calls, Open
 from workers.city.cameras import Cameras
-from workers.city.facts import HEARTBEAT_S, S_CAMERA, S_FLEET, S_GRID, S_HOTLINE, S_110, Fact
+from workers.city.facts import HEARTBEAT_S, S_110, S_CAMERA, S_FLEET, S_GRID, S_HOTLINE, Fact
 from workers.city.fleet import Fleet
 from workers.city.force import make_force
 from workers.city.hours import CityClock

@@ -74,7 +74,7 @@ class Fleet:
                     if not everyone:
                         items.append(self._item(u, at, on_duty=works))
         if everyone:
-            items = [self._item(u, now, on_duty=u.on_duty) for u in self._order]
+            items = [self._item(u, now, on_duty=u.on_duty, status=u.status) for u in self._order]
         while self._events and self._events[0][0] <= now:
             at, what, unit_id = heapq.heappop(self._events)
             if (item := self._happen(self.units[unit_id], what, at)) is not None:

@@ -16,7 +16,8 @@ UNITS_AT_SCALE_1 = 2000
 
 class Kind(NamedTuple):
     """A kind of units: share of the force, crew, speed by free road (m/s), how far from home it goes (share of its
-    town's reach), the mean rest between two walks (s), what it can do, how it is called."""
+    town's reach), the mean rest between two walks (s), what it can do, how it is called.
+    """
 
     share: float
     crew: tuple[int, int]
@@ -41,7 +42,8 @@ _DIGITS = "零一二三四五六七八九"
 
 class Unit(msgspec.Struct):
     """One unit and where it is.  ``way`` are the places ahead, ``left`` and ``left_at`` the last one passed and when
-    (ms), ``pace`` its speed on this way (m/s; 0: it stands until ``stands_until``)."""
+    (ms), ``pace`` its speed on this way (m/s; 0: it stands until ``stands_until``).
+    """
 
     id: str
     kind: str

@@ -50,8 +50,8 @@ class Outline:
         self.rows = [sorted(row) for row in crossings]
         self._widths: list[float] = []
         total = 0.0
-        for row in self.rows:
-            total += sum(row[1::2]) - sum(row[::2])
+        for stretches in self.rows:
+            total += sum(stretches[1::2]) - sum(stretches[::2])
             self._widths.append(total)
 
     def _lat(self, row: int) -> float:

@@ -23,7 +23,7 @@ class Outages:
         return int(dice(self._seed, "outage", self.start).uniform(*LASTS_S) * 1000)
 
     def pass_on(self, said: list[Fact], now: int) -> list[Fact]:
-        """Hold back what the silent source says; hand it over, reports first heartbeats never, when the line is back."""
+        """Hold back what the silent source says, and hand it over when the line is back (its heartbeats never)."""
         if now >= self.end:
             held, self._held = self._held, []
             self.start = now + int(exponential(dice(self._seed, "next outage", self.end), EVERY_S) * 1000) + FIRST_MS

@@ -1,0 +1,358 @@
+/* The console: queue, map and incident follow one selection. Lists are drawn here from the live cards; what a person
+   does goes to the desk through Dash callbacks (callbacks/console.py), by pressing the page's own buttons. */
+(function (root) {
+  "use strict";
+  const muster = (root.muster = root.muster || {});
+  const BOARD = 60; // rows of the unit board that are kept in the page; it scrolls
+
+  class Console {
+    constructor(page) {
+      this.page = page;
+      this.texts = muster.shell.texts();
+      this.limits = JSON.parse(page.dataset.limits);
+      this.tab = "new";
+      this.key = null; // the row selected in the queue
+      this.told = ""; // what the server was last told of the selection
+      this.stops = [];
+      this.frame = 0;
+      this.frozen = false;
+    }
+
+    start() {
+      const { area, map } = this.page.dataset;
+      this.stops.push(muster.store.on(["incident", "order", "unit", "alarm", "level", "source", "summary"], () => this.soon()));
+      this.stops.push(muster.live.onState(() => this.link()));
+      this.stops.push(muster.onSelect((what, _before, by) => by !== "console" && this.selected(what)));
+      muster.map.attach({ mapId: map, view: "console", limits: this.limits });
+      this.listen();
+      muster.live.start({ view: "console", area });
+      const wanted = new URLSearchParams(root.location.search).get("inc");
+      if (wanted) this.select(`incident:${wanted}`);
+      this.tick();
+    }
+
+    stop() {
+      clearTimeout(this.timer);
+      cancelAnimationFrame(this.frame);
+      for (const off of this.stops) if (off) off();
+    }
+
+    on(node, name, tell, options) {
+      node.addEventListener(name, tell, options);
+      this.stops.push(() => node.removeEventListener(name, tell, options));
+    }
+
+    part(name) {
+      return this.page.querySelector(`[data-part="${name}"]`);
+    }
+
+    say(key, params) {
+      return muster.words.say(this.texts, key, params);
+    }
+
+    listen() {
+      this.on(document, "keydown", (e) => this.pressed(e), true);
+      this.on(this.part("queue-tabs"), "click", (e) => {
+        const tab = e.target.closest("[data-tab]");
+        if (tab) this.show(tab.dataset.tab);
+      });
+      this.on(this.part("queue-rows"), "click", (e) => {
+        const row = e.target.closest("[data-key]");
+        if (row) this.select(row.dataset.key);
+      });
+      this.on(this.part("queue-rows"), "keydown", (e) => {
+        const row = e.target.closest("[data-key]");
+        if (row && (e.key === "Enter" || e.key === " ")) {
+          e.preventDefault();
+          this.select(row.dataset.key);
+        }
+      });
+      this.on(this.part("unit-rows"), "click", (e) => {
+        const row = e.target.closest("[data-key]");
+        if (row) muster.select({ kind: "unit", id: row.dataset.key.slice("unit:".length) });
+      });
+      this.on(this.part("order-rows"), "click", (e) => {
+        const button = e.target.closest("[data-do]");
+        if (button) this.tell("order-action", { order: button.dataset.order, action: button.dataset.do });
+      });
+      // A row under the pointer or with the focus does not move away from under it.
+      const list = this.part("queue-rows");
+      this.on(list, "pointerenter", () => (this.frozen = true));
+      this.on(list, "pointerleave", () => ((this.frozen = false), this.soon()));
+      this.on(this.part("report-open"), "click", () => this.report(true));
+      this.on(this.part("report-cancel"), "click", () => this.report(false));
+      this.on(this.part("toast-undo"), "click", () => this.undo());
+    }
+
+    /** Give a dcc.Store of the page new data; `nonce` makes the same wish twice two wishes. */
+    tell(part, data) {
+      const id = this.page.dataset[`store${part.replace(/(^|-)(\w)/g, (_, __, c) => c.toUpperCase())}`];
+      root.dash_clientside.set_props(id, { data: { ...data, nonce: `${Date.now()}-${Math.random().toString(36).slice(2, 8)}` } });
+    }
+
+    press(part) {
+      const button = this.part(part);
+      if (button && !button.disabled) button.click();
+    }
+
+    pressed(e) {
+      if (e.ctrlKey || e.metaKey || e.altKey || !muster.shell.current().keys) return;
+      const box = this.part("report");
+      if (e.key === "Escape" && box && !box.hidden) {
+        e.stopPropagation();
+        return this.report(false);
+      }
+      if (e.target.closest && e.target.closest("input, textarea, select, dialog")) {
+        // Enter on a recommended unit sends the order: D, Enter.
+        if (e.key === "Enter" && e.target.closest("[data-part='recommended']")) {
+          e.preventDefault();
+          this.press("send");
+        }
+        return;
+      }
+      const wanted = muster.consoleView.intent(e.key);
+      if (!wanted) return;
+      e.preventDefault();
+      e.stopPropagation();
+      if (wanted === "take") this.press("take");
+      else if (wanted === "dispatch") this.dispatch();
+      else if (wanted === "note") this.part("note").focus();
+      else if (wanted === "report") this.report(true);
+      else if (wanted === "undo") this.undo();
+      else this.step(wanted === "next" ? 1 : -1);
+    }
+
+    dispatch() {
+      const first = this.page.querySelector("[data-part='recommended'] input:checked") || this.page.querySelector("[data-part='recommended'] input");
+      if (first) first.focus();
+    }
+
+    undo() {
+      const toast = this.part("toast");
+      if (toast && !toast.hidden && toast.dataset.undo) this.tell("order-action", { order: toast.dataset.undo, action: "cancel" });
+    }
+
+    report(open) {
+      const box = this.part("report");
+      box.hidden = !open;
+      if (open) box.querySelector("input, select, textarea").focus();
+      else this.part("report-open").focus();
+    }
+
+    show(tab) {
+      this.tab = tab;
+      for (const node of this.page.querySelectorAll("[data-tab]")) node.setAttribute("aria-selected", String(node.dataset.tab === tab));
+      this.draw();
+    }
+
+    step(by) {
+      const rows = muster.consoleView.queue(this.context())[this.tab];
+      const key = muster.consoleView.neighbour(rows.map((r) => r.key), this.key, by);
+      if (!key) return;
+      this.select(key);
+      const node = this.part("queue-rows").querySelector(`[data-key="${CSS.escape(key)}"]`);
+      if (node) node.focus();
+    }
+
+    /** A row was chosen in the queue: map and detail follow. */
+    select(key) {
+      this.key = key;
+      const c = this.context();
+      const incident = muster.consoleView.incidentOf(c, key);
+      if (incident) {
+        muster.select({ kind: "incident", id: incident }, "console");
+        const card = (c.cards.incident || {})[incident];
+        if (card && card.at) muster.map.focus({ lat: card.at[0], lon: card.at[1] });
+        const url = new URL(root.location);
+        url.searchParams.set("inc", incident);
+        root.history.replaceState(root.history.state, "", url);
+      } else {
+        const alarm = (c.cards.alarm || {})[key.slice("alarm:".length)];
+        if (alarm && alarm.at) muster.map.focus({ lat: alarm.at[0], lon: alarm.at[1] });
+        muster.select(null, "console");
+      }
+      this.draw();
+    }
+
+    /** Something was chosen elsewhere (the map). */
+    selected(what) {
+      if (what && what.kind === "incident") this.key = `incident:${what.id}`;
+      this.draw();
+    }
+
+    incident() {
+      const chosen = muster.selected();
+      return chosen && chosen.kind === "incident" ? chosen.id : null;
+    }
+
+    context() {
+      const { store } = muster;
+      return { cards: store.cards, summary: store.summary || {}, vitals: store.vitals || {}, now: muster.clock.now(), texts: this.texts, area: this.page.dataset.area, limits: this.limits };
+    }
+
+    tick() {
+      this.link();
+      this.soon();
+      this.timer = setTimeout(() => this.tick(), 1000 - (muster.clock.now() % 1000) + 5);
+    }
+
+    soon() {
+      if (this.frame) return;
+      this.frame = requestAnimationFrame(() => {
+        this.frame = 0;
+        this.draw();
+      });
+    }
+
+    link() {
+      const link = muster.live.state();
+      muster.shell.drawLink(link, muster.clock.now());
+      const dead = link.state === "lost";
+      if (this.page.dataset.dead !== String(dead)) this.page.dataset.dead = String(dead);
+    }
+
+    draw() {
+      if (!muster.store.ready) return;
+      this.page.dataset.ready = "true";
+      const c = this.context();
+      muster.shell.drawLevel(muster.wallView.level(c), Boolean(muster.store.demo));
+      this.drawQueue(c);
+      this.drawUnits(c);
+      this.drawIncident(c);
+    }
+
+    drawQueue(c) {
+      const all = muster.consoleView.queue(c);
+      for (const tab of muster.consoleView.TABS) muster.rows.setText(this.part(`count-${tab}`), String(all[tab].length));
+      const list = this.part("queue-rows");
+      let rows = all[this.tab];
+      if (this.frozen) {
+        // Keep the order that is on the screen; what is new waits below.
+        const shown = [...list.children].map((n) => n.dataset.key);
+        const place = (r) => (shown.includes(r.key) ? shown.indexOf(r.key) : shown.length);
+        rows = rows.slice().sort((a, b) => place(a) - place(b));
+      }
+      muster.rows.render(list, rows);
+      const incident = this.incident();
+      for (const node of list.children) {
+        node.tabIndex = 0;
+        node.setAttribute("role", "option");
+        const chosen = node.dataset.key === this.key || (incident !== null && muster.consoleView.incidentOf(c, node.dataset.key) === incident);
+        node.setAttribute("aria-selected", String(chosen));
+      }
+      const empty = this.part("queue-empty");
+      empty.hidden = rows.length > 0;
+      muster.rows.setText(empty, this.say("console.queue_empty", { time: muster.words.clock(c.now) }));
+    }
+
+    drawUnits(c) {
+      const position = (unit) => (muster.units && muster.units.atOf ? muster.units.atOf(unit.slot) : null);
+      const { rows } = muster.wallView.unitRows(c, BOARD, position);
+      const busy = rows.filter((row) => !row.cls.includes("row-unit-available") && !row.cls.includes("row-unit-busy"));
+      muster.rows.render(this.part("unit-rows"), busy);
+      this.part("units-empty").hidden = busy.length > 0;
+    }
+
+    drawIncident(c) {
+      const id = this.incident();
+      const card = id && (c.cards.incident || {})[id];
+      this.part("nothing").hidden = Boolean(id);
+      this.part("incident").hidden = !id;
+      if (!id) return this.tellSelection("", 0);
+      this.tellSelection(id, muster.consoleView.revision(c, id));
+      if (!card) return;
+      muster.rows.setGlyph(this.part("incident-glyph"), `sev-${card.sev}`);
+      muster.rows.setText(this.part("incident-title"), card.title);
+      const facts = muster.consoleView.facts(c, card);
+      const list = this.part("facts");
+      if (list.children.length !== facts.length) {
+        list.replaceChildren(...facts.map(() => {
+          const pair = document.createElement("div");
+          pair.append(document.createElement("dt"), document.createElement("dd"));
+          return pair;
+        }));
+      }
+      facts.forEach(([name, value], i) => {
+        muster.rows.setText(list.children[i].firstChild, name);
+        muster.rows.setText(list.children[i].lastChild, value);
+      });
+      const taken = Boolean(card.owner);
+      const take = this.part("take");
+      muster.rows.setText(take, taken ? this.say("console.acknowledged") : this.say("console.acknowledge"));
+      take.disabled = taken;
+      this.drawOrders(c, id);
+    }
+
+    drawOrders(c, id) {
+      const rows = muster.consoleView.orderRows(c, id);
+      const list = this.part("order-rows");
+      muster.rows.render(list, rows);
+      rows.forEach((row, i) => this.buttons(list.children[i], row.order));
+      this.part("orders-empty").hidden = rows.length > 0;
+    }
+
+    buttons(node, order) {
+      let box = node.querySelector(".order-buttons");
+      if (!box) {
+        box = document.createElement("span");
+        box.className = "order-buttons";
+        for (const action of ["reissue", "cancel"]) {
+          const button = document.createElement("button");
+          button.type = "button";
+          button.className = "button small";
+          button.dataset.do = action;
+          button.dataset.order = order.id;
+          button.textContent = this.say(`console.${action}`);
+          box.append(button);
+        }
+        node.append(box);
+      }
+      const ended = ["declined", "done", "cancelled", "expired"].includes(order.status);
+      const answered = Boolean(order.answered_at);
+      box.children[0].hidden = ended || answered;
+      box.children[1].hidden = ended;
+    }
+
+    tellSelection(incident, revision) {
+      const key = `${incident}@${revision}`;
+      if (key === this.told) return;
+      const changed = incident !== this.told.split("@")[0];
+      this.told = key;
+      clearTimeout(this.later);
+      // Another incident at once; another state of the same one when it has settled for a moment.
+      this.later = setTimeout(() => this.tell("selection", { incident, revision }), changed ? 0 : 250);
+    }
+  }
+
+  /** Show what came of a command: a line, and for ten seconds the way back. Called by a clientside callback. */
+  muster.toast = function (result) {
+    const toast = document.querySelector("[data-part='toast']");
+    if (!toast || !result || !result.text) return;
+    toast.querySelector(".toast-text").textContent = result.text;
+    toast.dataset.ok = String(Boolean(result.ok));
+    toast.dataset.undo = result.undo || "";
+    toast.querySelector("[data-part='toast-undo']").hidden = !result.undo;
+    toast.hidden = false;
+    clearTimeout(muster.toast.timer);
+    muster.toast.timer = setTimeout(() => (toast.hidden = true), result.undo ? 10_000 : 6_000);
+    if (result.select) muster.select({ kind: "incident", id: result.select });
+    if (result.close_report) {
+      const box = document.querySelector("[data-part='report']");
+      if (box) box.hidden = true;
+    }
+  };
+
+  if (root.document) {
+    let shown = null;
+    muster.shell.screen("console", {
+      mount(page) {
+        shown = new Console(page);
+        shown.start();
+      },
+      unmount() {
+        if (shown) shown.stop();
+        shown = null;
+      },
+    });
+  }
+})(typeof window === "undefined" ? globalThis : window);

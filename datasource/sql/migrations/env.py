@@ -1,0 +1,12 @@
+"""Alembic's environment; ``datasource/sql/migrate.py`` hands it the connection and the history to run."""
+
+from alembic import context
+
+attributes = context.config.attributes
+context.configure(
+    connection=attributes["connection"],
+    target_metadata=attributes["metadata"],
+    version_table=attributes["version_table"],
+    transactional_ddl=True,
+)
+context.run_migrations()

@@ -1,0 +1,44 @@
+"""One unit that could be sent: name, travel time, age of its position, and why it stands where it stands."""
+
+from dash import html
+
+from dashboard.i18n import text
+from dashboard.projections.recommend import Candidate
+
+
+def age_text(seconds: float, lang: str) -> str:
+    """Say an age: seconds below a minute, then minutes, then hours."""
+    s = int(seconds)
+    if s < 60:
+        return text("time.ago_s", lang, n=s)
+    return text("time.ago_min", lang, n=s // 60) if s < 3600 else text("time.ago_h", lang, n=s // 3600)
+
+
+def candidate(one: Candidate, names: dict[str, str], lang: str) -> html.Span:
+    """Draw the line of one candidate."""
+    facts = []
+    if one.eta_s is not None:
+        facts.append(text("console.minutes", lang, n=max(1, round(one.eta_s / 60))))
+    if one.distance_m is not None:
+        facts.append(text("console.distance", lang, km=f"{one.distance_m / 1000:.1f}"))
+    if one.fix_age_s is not None:
+        facts.append(text("console.position_age", lang, age=age_text(one.fix_age_s, lang)))
+    reasons = [
+        text(key, lang, **{**params, "capabilities": _named(params.get("capabilities", ""), names)})
+        for key, params in one.why
+        if key != "why.eta"
+    ]
+    if one.orders:
+        reasons.append(text("console.busy_with", lang, n=one.orders))
+    return html.Span(
+        [
+            html.B(one.name),
+            html.Span(" · ".join(facts), className="candidate-facts"),
+            html.Small(" · ".join([names.get(f"unit_kind.{one.kind}", one.kind), *reasons])),
+        ],
+        className=f"candidate candidate-{one.group}",
+    )
+
+
+def _named(codes: object, names: dict[str, str]) -> str:
+    return "、".join(names.get(f"capability.{code}", code) for code in str(codes).split(",") if code)

@@ -1,0 +1,37 @@
+"""The timeline of an incident: newest first, each line with our time, who, and what."""
+
+from datetime import datetime
+from typing import Any
+
+from dash import html
+
+from dashboard.domain.worktime import SHANGHAI
+from dashboard.i18n import catalogue, text
+
+_CODES = {"outcome": "outcome", "reason": "decline"}
+
+
+def _who(actor: str, words: dict[str, str]) -> str:
+    role, _, id = actor.partition(":")
+    return words.get(f"role.{role}", "") + (f" {id}" if role in ("commander", "duty_officer", "administrator") else "")
+
+
+def timeline(entries: list[dict[str, Any]], unit_names: dict[str, str], lang: str) -> list[html.Li]:
+    """Draw the entries of ``projections/timeline.py``; ``unit_names`` names the unit of each order's id."""
+    words = catalogue(lang)
+    units = {e["subject"]: unit_names.get(e["params"].get("unit_id", ""), "") for e in entries if "unit_id" in e["params"]}
+    lines = []
+    for entry in reversed(entries):
+        params = {k: words.get(f"{_CODES[k]}.{v}", v) if k in _CODES else v for k, v in entry["params"].items()}
+        params["unit"] = units.get(entry["subject"]) or "—"
+        at = datetime.fromtimestamp(entry["at"] / 1000, SHANGHAI)
+        lines.append(
+            html.Li(
+                [
+                    html.Time(f"{at:%H:%M:%S}"),
+                    html.Span(text(entry["key"], lang, **params), className="what"),
+                    html.Span(_who(entry["actor"], words), className="who"),
+                ]
+            )
+        )
+    return lines
