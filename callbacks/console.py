@@ -82,7 +82,9 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
     )
     async def take(_: int, selection: Result) -> Result:
         wanted = c.TakeIncident(incident_id=selection["incident"])
-        return await act(wanted, lambda done, lang: {"text": text("console.taken_toast", lang, no=numbers.short(done.id))})
+        return await act(
+            wanted, lambda done, lang: {"text": text("console.taken_toast", lang, no=numbers.short(done.id))}
+        )
 
     @app.callback(
         Output(ids.CONSOLE_RESULT, "data", allow_duplicate=True),
@@ -94,7 +96,9 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
         State(ids.CONSOLE_BUSY, "value"),
         prevent_initial_call=True,
     )
-    async def send(_: int, selection: Result, unit: str | None, words: str | None, busy: list[str]) -> tuple[Result, list[str]]:
+    async def send(
+        _: int, selection: Result, unit: str | None, words: str | None, busy: list[str]
+    ) -> tuple[Result, list[str]]:
         chosen: dict[str, Candidate] = {}
 
         def order(actor: Actor) -> Command:
@@ -102,7 +106,11 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
             chosen.update({one.unit_id: one for one in ranked if one.unit_id == unit})
             eta = chosen[unit].eta_s if unit in chosen else None
             return c.SendOrder(
-                incident_id=selection["incident"], unit_id=unit or "", text=words or "", confirm_busy=bool(busy), eta_s=eta
+                incident_id=selection["incident"],
+                unit_id=unit or "",
+                text=words or "",
+                confirm_busy=bool(busy),
+                eta_s=eta,
             )
 
         def said(done: Done, lang: str) -> Result:
@@ -119,7 +127,9 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
     )
     async def order_action(wish: Result) -> Result:
         order = str(wish["order"])
-        wanted: Command = c.CancelOrder(order_id=order) if wish["action"] == "cancel" else c.ReissueOrder(order_id=order)
+        wanted: Command = (
+            c.CancelOrder(order_id=order) if wish["action"] == "cancel" else c.ReissueOrder(order_id=order)
+        )
         key = "console.cancelled_toast" if wish["action"] == "cancel" else "console.reissued_toast"
         return await act(wanted, lambda done, lang: {"text": text(key, lang, order=numbers.short(done.id))})
 
@@ -146,7 +156,9 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
     )
     async def close(_: int, selection: Result, outcome: str) -> Result:
         wanted = c.CloseIncident(incident_id=selection["incident"], outcome=outcome)
-        return await act(wanted, lambda done, lang: {"text": text("console.closed_toast", lang, no=numbers.short(done.id))})
+        return await act(
+            wanted, lambda done, lang: {"text": text("console.closed_toast", lang, no=numbers.short(done.id))}
+        )
 
     @app.callback(
         Output(ids.REPORT_DUPLICATES, "children"),
@@ -161,7 +173,8 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
         actor, lang = asking(app), language(app)
         found = await asyncio.to_thread(desk.read, "duplicates", actor, category=category, lat=lat, lon=lon)
         rows = [
-            html.Li(text("console.duplicate_row", lang, no=d["no"], title=d["title"], m=d["distance_m"])) for d in found[:5]
+            html.Li(text("console.duplicate_row", lang, no=d["no"], title=d["title"], m=d["distance_m"]))
+            for d in found[:5]
         ]
         return [html.Strong(text("console.duplicates", lang)), html.Ul(rows)] if rows else []
 

@@ -1,0 +1,1 @@
+"""The command centre without its technology: rules, lifecycles, commands, views."""

@@ -13,26 +13,91 @@ ROLES = ("wall", "duty_officer", "commander", "leader", "mediator", "unit", "sou
 # Views, as they are named in URLs and in /live?view=…
 VIEWS = ("wall", "console", "lead", "disputes", "cameras", "log", "admin", "unit")
 
-_FACTS = ("TakeReport", "RaiseCameraAlert", "ReportUnitStatus", "TakeReceipt", "TakeDispute", "NoteHeartbeat", "RegisterUnits", "RegisterCameras", "TakePositions")
-_DUTY = (
-    "OpenIncident TakeIncident ReleaseIncident ChangeIncident AddNote AcknowledgeAlarm UnacknowledgeAlarm ShelveAlarm UnshelveAlarm"
-    " VerifyCameraAlert UndoVerdict"
-).split()
-_COMMAND = "SendOrder CancelOrder ReissueOrder CloseIncident ReopenIncident ProposeLevel DropLevelProposal".split()
-_LEDGER = "TakeDisputeStep CloseDispute".split()
+_FACTS = (
+    "TakeReport",
+    "RaiseCameraAlert",
+    "ReportUnitStatus",
+    "TakeReceipt",
+    "TakeDispute",
+    "NoteHeartbeat",
+    "RegisterUnits",
+    "RegisterCameras",
+    "TakePositions",
+)
+_DUTY = [
+    "OpenIncident",
+    "TakeIncident",
+    "ReleaseIncident",
+    "ChangeIncident",
+    "AddNote",
+    "AcknowledgeAlarm",
+    "UnacknowledgeAlarm",
+    "ShelveAlarm",
+    "UnshelveAlarm",
+    "VerifyCameraAlert",
+    "UndoVerdict",
+]
+_COMMAND = [
+    "SendOrder",
+    "CancelOrder",
+    "ReissueOrder",
+    "CloseIncident",
+    "ReopenIncident",
+    "ProposeLevel",
+    "DropLevelProposal",
+]
+_LEDGER = ["TakeDisputeStep", "CloseDispute"]
 
 TABLE: dict[str, frozenset[str]] = {
     "wall": frozenset({"view:wall"}),
-    "duty_officer": frozenset({"view:wall", "view:console", "view:disputes", "view:cameras", "view:log", "view:incident", "view:unit_list", *_DUTY}),
-    "commander": frozenset(
-        {"view:wall", "view:console", "view:lead", "view:disputes", "view:cameras", "view:log", "view:incident", "view:unit_list", "PairUnit", *_DUTY, *_COMMAND, "ConfirmLevel"}
+    "duty_officer": frozenset(
+        {
+            "view:wall",
+            "view:console",
+            "view:disputes",
+            "view:cameras",
+            "view:log",
+            "view:incident",
+            "view:unit_list",
+            *_DUTY,
+        }
     ),
-    "leader": frozenset({"view:wall", "view:lead", "view:disputes", "view:log", "view:incident", "ConfirmLevel", "DropLevelProposal"}),
+    "commander": frozenset(
+        {
+            "view:wall",
+            "view:console",
+            "view:lead",
+            "view:disputes",
+            "view:cameras",
+            "view:log",
+            "view:incident",
+            "view:unit_list",
+            "PairUnit",
+            *_DUTY,
+            *_COMMAND,
+            "ConfirmLevel",
+        }
+    ),
+    "leader": frozenset(
+        {"view:wall", "view:lead", "view:disputes", "view:log", "view:incident", "ConfirmLevel", "DropLevelProposal"}
+    ),
     "mediator": frozenset({"view:disputes", *_LEDGER}),
     "unit": frozenset({"view:unit", "TakeReceipt", "ReportUnitStatus", "TakePositions"}),
     "source": frozenset({*_FACTS, "view:fleet"}),
     "administrator": frozenset(
-        {f"view:{v}" for v in VIEWS if v != "unit"} | {"view:incident", "view:unit_list", "PairUnit", "ReplayDeadLetter", "ManageAccounts", "ExtendDispute", *_DUTY, *_COMMAND, *_LEDGER, "ConfirmLevel"}
+        {f"view:{v}" for v in VIEWS if v != "unit"}
+        | {
+            "view:incident",
+            "view:unit_list",
+            "PairUnit",
+            "ReplayDeadLetter",
+            "ManageAccounts",
+            "ExtendDispute",
+            *_DUTY,
+            *_COMMAND,
+            *_LEDGER,
+            "ConfirmLevel",
+        }
     ),
     "worker": frozenset({*_FACTS, "ClaimOrder", "RecordSent", "RecordAttemptFailed", "ReissueOrder", "Sweep"}),
 }

@@ -254,7 +254,9 @@ def _problems(p: Profile, file: str) -> Iterable[Problem]:
             if known is None:
                 yield Problem(file, f"{where}.{name}", f"a known parameter (such as {', '.join(list(PARAMETERS)[:3])})")
             elif not known.least <= value <= known.most:
-                yield Problem(file, f"{where}.{name}", f"between {known.least:g} and {known.most:g} {known.unit}".strip())
+                yield Problem(
+                    file, f"{where}.{name}", f"between {known.least:g} and {known.most:g} {known.unit}".strip()
+                )
 
     def area(where: str, code: str) -> Iterable[Problem]:
         if not (code.isdigit() and len(code) in centre.LENGTHS):

@@ -14,11 +14,11 @@ from dashboard.config import Effective, Profile, chinese_workday, effective
 from dashboard.domain import dispatch, ids, response
 from dashboard.domain.commands import Actor, Command
 from dashboard.domain.errors import Conflict, NotFound
+from dashboard.domain.events import Recorded, Sealed
 from dashboard.domain.incident import OPEN
 from dashboard.domain.worktime import WorkCalendar
 from dashboard.handlers import HANDLERS, Dealing
 from dashboard.handlers.dealing import Locate
-from dashboard.domain.events import Recorded, Sealed
 from dashboard.ports import Clock, Store, Tx, Vault
 from dashboard.projections import duplicates, task, timeline
 from dashboard.projections.recommend import Candidate, recommend

@@ -69,7 +69,9 @@ class Reader(Protocol):
     def load(self, kind: str, id: str) -> Any | None:
         """Return the state of one thing, or None."""
 
-    def find(self, kind: str, where: Iterable[Condition] = (), *, order: str = "", limit: int | None = None) -> list[Any]:
+    def find(
+        self, kind: str, where: Iterable[Condition] = (), *, order: str = "", limit: int | None = None
+    ) -> list[Any]:
         """Return states; ``order`` is an indexed field, with a leading ``-`` for descending."""
 
     def count(self, kind: str, where: Iterable[Condition] = ()) -> int:
@@ -78,7 +80,9 @@ class Reader(Protocol):
     def head(self) -> int:
         """Return the position up to which this view is complete."""
 
-    def events(self, after: int = 0, *, subject: str | None = None, until: int | None = None, limit: int = 1000) -> list[Recorded]:
+    def events(
+        self, after: int = 0, *, subject: str | None = None, until: int | None = None, limit: int = 1000
+    ) -> list[Recorded]:
         """Return events with ``position > after`` in order (of one subject when given), never past the safe horizon."""
 
     def vitals(self) -> dict[str, tuple[int, dict[str, Any]]]:
@@ -180,7 +184,9 @@ class Stream(Protocol):
     def add(self, stream: str, body: bytes, *, id: str = "*", maxlen: int | None = None) -> str:
         """Append; with an explicit ``id`` that is not newer than the last one it is a no-op (returns '')."""
 
-    def add_many(self, stream: str, bodies: Sequence[bytes], *, ids: Sequence[str] | None = None, maxlen: int | None = None) -> list[str]:
+    def add_many(
+        self, stream: str, bodies: Sequence[bytes], *, ids: Sequence[str] | None = None, maxlen: int | None = None
+    ) -> list[str]:
         """Append many in one round trip."""
 
     def read(self, streams: dict[str, str], *, count: int = 500, block_ms: int | None = None) -> dict[str, list[Entry]]:

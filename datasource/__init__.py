@@ -1,0 +1,1 @@
+"""Everything that speaks to the outside: feeds in, channels out, Redis streams, SQL, the web."""

@@ -10,7 +10,6 @@ import base64
 import contextlib
 import os
 import socket
-import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -274,7 +273,6 @@ class Gateway:
     async def _follow_once(self) -> None:
         if not self._cursors:
             await self._begin()
-        started = time.monotonic()
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(self._following, self._next)
         if found is None:
@@ -284,10 +282,11 @@ class Gateway:
         for entry in found.get(CHANGES, []):
             self._cursors[CHANGES] = entry.id
             await self._change(entry)
+        self._lag = 0
         for entry in found.get(OUTBOX, []):
             self._cursors[OUTBOX] = entry.id
+            self._lag = max(0, self._clock.now() - _order(entry.id)[0])
             await self._deliver(entry)
-        self._lag = max(0, int((time.monotonic() - started) * 1000) - FOLLOW_BLOCK_MS)
 
     async def _begin(self) -> None:
         """Start at the streams' ends; what was missed before that, the tasks tell."""

@@ -146,7 +146,7 @@
         list.dataset.full = "true";
         list.style.setProperty("--row-full", `${Math.floor((list.clientHeight / (room / columns)) * 100) / 100}px`);
       } else delete list.dataset.full;
-      this.text(`${name}-more`, hidden > 0 && list.clientHeight > 0 ? this.say(more, { n: muster.words.count(hidden) }) : "");
+      this.text(`${name}-more`, hidden > 0 && shown > 0 ? this.say(more, { n: muster.words.count(hidden) }) : "");
       const note = this.part(`${name}-empty`);
       if (note) {
         note.hidden = total > 0 || !empty;
@@ -182,7 +182,7 @@
     disputes(c) {
       const panel = this.page.querySelector(".wall-disputes");
       const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-      const most = panel.clientHeight > 30 * rem ? 8 : 4;
+      const most = panel.clientHeight > 26 * rem ? 8 : 5;
       muster.rows.render(this.part("disputes-bars"), muster.wallView.disputeBars(c, most), "div");
       this.list("disputes", muster.wallView.disputeRows(c));
       const d = c.summary.disputes;

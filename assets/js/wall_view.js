@@ -345,10 +345,8 @@
     },
     available(c, say) {
       const u = c.summary.units;
-      const sub = joined(
-        say("wall.kpi.unit_split", { en_route: u.en_route, on_scene: u.on_scene, lost: u.lost }),
-        u.stale ? say("wall.kpi.unit_stale", { n: u.stale }) : "",
-      );
+      // What is wrong first; a nought says nothing.
+      const sub = joined(...["lost", "stale", "on_scene", "en_route"].map((name) => (u[name] ? say(`wall.kpi.unit_${name}`, { n: w().count(u[name]) }) : "")));
       return { part: u, number: u.available, unit: say("wall.kpi.of", { total: w().count(u.on_duty) }), sub, edge: u.lost ? "plain" : "", glyph: u.lost ? "unit-lost" : "" };
     },
     disputes(c, say) {

@@ -1,0 +1,1 @@
+"""The rules of the trade: pure, no input or output, time comes in as a value."""

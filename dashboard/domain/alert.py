@@ -123,7 +123,11 @@ def evolve(state: Alarm | None, r: e.Recorded) -> Alarm:
         case e.AlarmEscalated():
             c = {"escalated_to": ev.to, "escalation_step": ev.step, "ack_due_at": ev.next_due_at}
         case e.AlarmCleared():
-            c = {"status": "rtn_unacked" if state.status == "unacked" else "normal", "ack_due_at": None, "ack_expires_at": None}
+            c = {
+                "status": "rtn_unacked" if state.status == "unacked" else "normal",
+                "ack_due_at": None,
+                "ack_expires_at": None,
+            }
         case e.AlarmShelved():
             c = {"status": "shelved", "until": ev.until, "reason": ev.reason}
         case e.AlarmUnshelved():
@@ -156,7 +160,13 @@ def raise_(
     if active and not repeat and state is not None and severity >= state.severity:
         return []
     raised = e.AlarmRaised(
-        rule=rule, subject=subject, severity=severity, title=title, params=params or {}, place=place, ack_due_at=ack_due_at
+        rule=rule,
+        subject=subject,
+        severity=severity,
+        title=title,
+        params=params or {},
+        place=place,
+        ack_due_at=ack_due_at,
     )
     worse = active and state is not None and severity < state.severity and state.status == "acked"
     return [raised, e.AlarmUnacknowledged(reason="worse")] if worse else [raised]

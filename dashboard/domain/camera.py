@@ -9,6 +9,7 @@ import msgspec
 from dashboard.domain import events as e
 from dashboard.domain.errors import Invalid
 from dashboard.domain.lifecycle import Lifecycle, transitions
+from dashboard.domain.master import unchanged
 
 RULES = ("smoke", "fire", "water", "crowd", "fall", "road_blocked", "camera_offline", "intrusion_zone")
 HEALTHS = ("online", "offline")
@@ -127,7 +128,12 @@ def evolve_alert(state: CameraAlert | None, r: e.Recorded) -> CameraAlert:
     c: dict[str, object] = {}
     match ev:
         case e.CameraAlertRepeated():
-            c = {"status": "open", "count": state.count + 1, "last_at": max(state.last_at, r.occurred_at), "ended_at": None}
+            c = {
+                "status": "open",
+                "count": state.count + 1,
+                "last_at": max(state.last_at, r.occurred_at),
+                "ended_at": None,
+            }
         case e.CameraAlertEnded():
             c = {"status": "ended" if state.status == "open" else state.status, "ended_at": r.occurred_at}
         case e.CameraAlertVerified():
@@ -144,10 +150,7 @@ def evolve_alert(state: CameraAlert | None, r: e.Recorded) -> CameraAlert:
 
 def register(state: Camera | None, master: e.CameraRegistered, area: str) -> list[e.Event]:
     """Make a camera known, or change its master data; unchanged data writes nothing."""
-    if state is not None and area == state.area:
-        if all(getattr(master, f) == getattr(state, f) for f in ("name", "source", "place", "private_premises")):
-            return []
-    return [master]
+    return [] if unchanged(state, master, area) else [master]
 
 
 def change_health(state: Camera, health: str, since: int) -> list[e.Event]:

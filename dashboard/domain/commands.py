@@ -37,7 +37,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 # --- facts, from sources ---------------------------------------------------------
 
 
-class TakeReport(Command, kw_only=True):
+class TakeReport(Command, frozen=True, kw_only=True):
     """A report: joins the incident its ``external_ref`` names, or opens a new one."""
 
     report_id: str
@@ -54,7 +54,7 @@ class TakeReport(Command, kw_only=True):
     closed: bool = False
 
 
-class RaiseCameraAlert(Command, kw_only=True):
+class RaiseCameraAlert(Command, frozen=True, kw_only=True):
     alert_id: str
     camera_id: str
     rule: str
@@ -65,7 +65,7 @@ class RaiseCameraAlert(Command, kw_only=True):
     ended: bool = False
 
 
-class ReportUnitStatus(Command, kw_only=True):
+class ReportUnitStatus(Command, frozen=True, kw_only=True):
     """Duty and the unit's own word; both optional."""
 
     unit_id: str
@@ -74,7 +74,7 @@ class ReportUnitStatus(Command, kw_only=True):
     reason: str = ""
 
 
-class TakeReceipt(Command, kw_only=True):
+class TakeReceipt(Command, frozen=True, kw_only=True):
     """A unit answers an order; ``receipt`` is one of ``dispatch.RECEIPTS``."""
 
     order_id: str
@@ -86,7 +86,7 @@ class TakeReceipt(Command, kw_only=True):
     device_at: int | None = None
 
 
-class TakeDispute(Command, kw_only=True):
+class TakeDispute(Command, frozen=True, kw_only=True):
     """A case for the ledger: opens it, or moves the one its ``external_ref`` names."""
 
     dispute_id: str
@@ -105,7 +105,7 @@ class TakeDispute(Command, kw_only=True):
     outcome: str = ""
 
 
-class NoteHeartbeat(Command, kw_only=True):
+class NoteHeartbeat(Command, frozen=True, kw_only=True):
     """A source is alive; ``offline`` is the full list of its devices that are not."""
 
     source: str
@@ -137,12 +137,12 @@ class CameraMaster(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     private_premises: bool = False
 
 
-class RegisterUnits(Command, kw_only=True):
+class RegisterUnits(Command, frozen=True, kw_only=True):
     units: tuple[UnitMaster, ...]
     source: str = ""
 
 
-class RegisterCameras(Command, kw_only=True):
+class RegisterCameras(Command, frozen=True, kw_only=True):
     cameras: tuple[CameraMaster, ...]
     source: str = ""
 
@@ -150,7 +150,7 @@ class RegisterCameras(Command, kw_only=True):
 # --- what people do ---------------------------------------------------------------
 
 
-class OpenIncident(Command, kw_only=True):
+class OpenIncident(Command, frozen=True, kw_only=True):
     """Take a report at the desk (by telephone, say)."""
 
     category: str
@@ -163,19 +163,19 @@ class OpenIncident(Command, kw_only=True):
     reporter: Sealed | None = None
 
 
-class TakeIncident(Command, kw_only=True):
+class TakeIncident(Command, frozen=True, kw_only=True):
     """Own it; also acknowledges its alarm."""
 
     incident_id: str
     seen_version: int | None = None
 
 
-class ReleaseIncident(Command, kw_only=True):
+class ReleaseIncident(Command, frozen=True, kw_only=True):
     incident_id: str
     reason: str = ""
 
 
-class ChangeIncident(Command, kw_only=True):
+class ChangeIncident(Command, frozen=True, kw_only=True):
     incident_id: str
     category: str | None = None
     severity: int | None = None
@@ -185,23 +185,23 @@ class ChangeIncident(Command, kw_only=True):
     reason: str = ""
 
 
-class AddNote(Command, kw_only=True):
+class AddNote(Command, frozen=True, kw_only=True):
     incident_id: str
     text: str
 
 
-class CloseIncident(Command, kw_only=True):
+class CloseIncident(Command, frozen=True, kw_only=True):
     incident_id: str
     outcome: str = "resolved"
     text: str = ""
 
 
-class ReopenIncident(Command, kw_only=True):
+class ReopenIncident(Command, frozen=True, kw_only=True):
     incident_id: str
     reason: str = ""
 
 
-class SendOrder(Command, kw_only=True):
+class SendOrder(Command, frozen=True, kw_only=True):
     """Dispatch one unit; ``confirm_busy`` sends it although it already has an order."""
 
     incident_id: str
@@ -211,68 +211,68 @@ class SendOrder(Command, kw_only=True):
     eta_s: int | None = None
 
 
-class CancelOrder(Command, kw_only=True):
+class CancelOrder(Command, frozen=True, kw_only=True):
     order_id: str
     reason: str = ""
 
 
-class ReissueOrder(Command, kw_only=True):
+class ReissueOrder(Command, frozen=True, kw_only=True):
     """Send it again (再次下达), by the next channel when asked to."""
 
     order_id: str
     next_channel: bool = False
 
 
-class AcknowledgeAlarm(Command, kw_only=True):
+class AcknowledgeAlarm(Command, frozen=True, kw_only=True):
     """Own it; for an incident's alarm this also takes the incident."""
 
     alarm_id: str
 
 
-class UnacknowledgeAlarm(Command, kw_only=True):
+class UnacknowledgeAlarm(Command, frozen=True, kw_only=True):
     alarm_id: str
     reason: str = ""
 
 
-class ShelveAlarm(Command, kw_only=True):
+class ShelveAlarm(Command, frozen=True, kw_only=True):
     alarm_id: str
     minutes: int
     reason: str
 
 
-class UnshelveAlarm(Command, kw_only=True):
+class UnshelveAlarm(Command, frozen=True, kw_only=True):
     alarm_id: str
 
 
-class VerifyCameraAlert(Command, kw_only=True):
+class VerifyCameraAlert(Command, frozen=True, kw_only=True):
     alert_id: str
     verdict: str
     reason: str = ""
 
 
-class UndoVerdict(Command, kw_only=True):
+class UndoVerdict(Command, frozen=True, kw_only=True):
     alert_id: str
 
 
-class TakeDisputeStep(Command, kw_only=True):
+class TakeDisputeStep(Command, frozen=True, kw_only=True):
     dispute_id: str
     step: str
     text: str = ""
 
 
-class ExtendDispute(Command, kw_only=True):
+class ExtendDispute(Command, frozen=True, kw_only=True):
     dispute_id: str
     due_at: int
     reason: str
 
 
-class CloseDispute(Command, kw_only=True):
+class CloseDispute(Command, frozen=True, kw_only=True):
     dispute_id: str
     outcome: str
     text: str = ""
 
 
-class ProposeLevel(Command, kw_only=True):
+class ProposeLevel(Command, frozen=True, kw_only=True):
     area: str
     level: str
     reason: str
@@ -280,12 +280,12 @@ class ProposeLevel(Command, kw_only=True):
     planned_end_at: int | None = None
 
 
-class ConfirmLevel(Command, kw_only=True):
+class ConfirmLevel(Command, frozen=True, kw_only=True):
     area: str
     proposal_id: str
 
 
-class DropLevelProposal(Command, kw_only=True):
+class DropLevelProposal(Command, frozen=True, kw_only=True):
     area: str
     proposal_id: str
     reason: str = ""
@@ -294,7 +294,7 @@ class DropLevelProposal(Command, kw_only=True):
 # --- what workers do ----------------------------------------------------------------
 
 
-class ClaimOrder(Command, kw_only=True):
+class ClaimOrder(Command, frozen=True, kw_only=True):
     """A delivery worker takes attempt n; the answer says whether it got it."""
 
     order_id: str
@@ -302,19 +302,19 @@ class ClaimOrder(Command, kw_only=True):
     worker: str
 
 
-class RecordSent(Command, kw_only=True):
+class RecordSent(Command, frozen=True, kw_only=True):
     order_id: str
     attempt: int
 
 
-class RecordAttemptFailed(Command, kw_only=True):
+class RecordAttemptFailed(Command, frozen=True, kw_only=True):
     order_id: str
     attempt: int
     reason: str
     temporary: bool = True
 
 
-class Sweep(Command, kw_only=True):
+class Sweep(Command, frozen=True, kw_only=True):
     """Do what the clock asks for.  Idempotent.
 
     ``parts``: ``orders`` and ``alarms`` (leases, limits, escalation) want a quarter of a second,

@@ -205,7 +205,9 @@ def next_channel(state: Order) -> str:
     return names[(names.index(state.channel) + 1) % len(names)] if state.channel in names else names[0]
 
 
-def receipt(state: Order, kind: str, *, device_at: int | None = None, reason: str = "", text: str = "", channel: str = "") -> list[e.Event]:
+def receipt(
+    state: Order, kind: str, *, device_at: int | None = None, reason: str = "", text: str = "", channel: str = ""
+) -> list[e.Event]:
     """Take what a unit says about its order.
 
     The same receipt twice, or one that a later step has overtaken, writes nothing; one that comes

@@ -37,7 +37,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
 # --- incident 事件 ---------------------------------------------------------------
 
 
-class IncidentOpened(Event, tag="incident.opened"):
+class IncidentOpened(Event, frozen=True, kw_only=True, tag="incident.opened"):
     number: str
     category: str
     severity: int
@@ -51,7 +51,7 @@ class IncidentOpened(Event, tag="incident.opened"):
     reporter: Sealed | None = None
 
 
-class ReportJoined(Event, tag="incident.report_joined"):
+class ReportJoined(Event, frozen=True, kw_only=True, tag="incident.report_joined"):
     """Another report (报警/上报) of the same incident came in."""
 
     report_id: str
@@ -60,7 +60,7 @@ class ReportJoined(Event, tag="incident.report_joined"):
     reporter: Sealed | None = None
 
 
-class IncidentChanged(Event, tag="incident.changed"):
+class IncidentChanged(Event, frozen=True, kw_only=True, tag="incident.changed"):
     """Facts of the incident were corrected or completed; only the given fields changed."""
 
     category: str | None = None
@@ -71,41 +71,41 @@ class IncidentChanged(Event, tag="incident.changed"):
     reason: str = ""
 
 
-class IncidentTaken(Event, tag="incident.taken"):
+class IncidentTaken(Event, frozen=True, kw_only=True, tag="incident.taken"):
     """Somebody owns it now."""
 
     owner: str
     owner_name: str = ""
 
 
-class IncidentReleased(Event, tag="incident.released"):
+class IncidentReleased(Event, frozen=True, kw_only=True, tag="incident.released"):
     """Nobody owns it any more (the owner gave it back, or did nothing within the limit)."""
 
     reason: str = ""
 
 
-class IncidentEngaged(Event, tag="incident.engaged"):
+class IncidentEngaged(Event, frozen=True, kw_only=True, tag="incident.engaged"):
     """The first order was given: the incident is being handled."""
 
 
-class IncidentNoted(Event, tag="incident.noted"):
+class IncidentNoted(Event, frozen=True, kw_only=True, tag="incident.noted"):
     text: str
     note_id: str = ""
 
 
-class IncidentClosed(Event, tag="incident.closed"):
+class IncidentClosed(Event, frozen=True, kw_only=True, tag="incident.closed"):
     outcome: str
     text: str = ""
 
 
-class IncidentReopened(Event, tag="incident.reopened"):
+class IncidentReopened(Event, frozen=True, kw_only=True, tag="incident.reopened"):
     reason: str = ""
 
 
 # --- unit 应急单元 -----------------------------------------------------------------
 
 
-class UnitRegistered(Event, tag="unit.registered"):
+class UnitRegistered(Event, frozen=True, kw_only=True, tag="unit.registered"):
     """A unit is known, or its master data changed."""
 
     name: str
@@ -118,29 +118,29 @@ class UnitRegistered(Event, tag="unit.registered"):
     source: str = ""
 
 
-class UnitDutyChanged(Event, tag="unit.duty_changed"):
+class UnitDutyChanged(Event, frozen=True, kw_only=True, tag="unit.duty_changed"):
     on_duty: bool
 
 
-class UnitStatusReported(Event, tag="unit.status_reported"):
+class UnitStatusReported(Event, frozen=True, kw_only=True, tag="unit.status_reported"):
     """What the unit says of itself: ``available``, ``busy`` or ``out_of_service``."""
 
     status: str
     reason: str = ""
 
 
-class UnitAssigned(Event, tag="unit.assigned"):
+class UnitAssigned(Event, frozen=True, kw_only=True, tag="unit.assigned"):
     order_id: str
 
 
-class UnitReleased(Event, tag="unit.released"):
+class UnitReleased(Event, frozen=True, kw_only=True, tag="unit.released"):
     order_id: str
 
 
 # --- dispatch order 指令 -----------------------------------------------------------
 
 
-class OrderQueued(Event, tag="order.queued"):
+class OrderQueued(Event, frozen=True, kw_only=True, tag="order.queued"):
     """Accepted from the commander: from here on it is kept, delivered and chased."""
 
     number: str
@@ -158,7 +158,7 @@ class OrderQueued(Event, tag="order.queued"):
     eta_s: int | None = None
 
 
-class OrderClaimed(Event, tag="order.claimed"):
+class OrderClaimed(Event, frozen=True, kw_only=True, tag="order.claimed"):
     """A worker took attempt ``attempt`` and holds it until ``lease_until``."""
 
     attempt: int
@@ -167,14 +167,14 @@ class OrderClaimed(Event, tag="order.claimed"):
     worker: str = ""
 
 
-class OrderSent(Event, tag="order.sent"):
+class OrderSent(Event, frozen=True, kw_only=True, tag="order.sent"):
     """The channel took it (it is on its way; perhaps not on the device)."""
 
     attempt: int
     channel: str
 
 
-class OrderAttemptFailed(Event, tag="order.attempt_failed"):
+class OrderAttemptFailed(Event, frozen=True, kw_only=True, tag="order.attempt_failed"):
     """The channel did not take it; ``temporary`` says whether trying again may help."""
 
     attempt: int
@@ -183,7 +183,7 @@ class OrderAttemptFailed(Event, tag="order.attempt_failed"):
     temporary: bool = True
 
 
-class OrderReissued(Event, tag="order.reissued"):
+class OrderReissued(Event, frozen=True, kw_only=True, tag="order.reissued"):
     """A new attempt was started because the last one failed, or its lease ran out."""
 
     attempt: int
@@ -191,57 +191,57 @@ class OrderReissued(Event, tag="order.reissued"):
     reason: str = ""
 
 
-class OrderDelivered(Event, tag="order.delivered"):
+class OrderDelivered(Event, frozen=True, kw_only=True, tag="order.delivered"):
     """The device has it."""
 
     channel: str = ""
     device_at: int | None = None
 
 
-class OrderRead(Event, tag="order.read"):
+class OrderRead(Event, frozen=True, kw_only=True, tag="order.read"):
     device_at: int | None = None
 
 
-class OrderAccepted(Event, tag="order.accepted"):
+class OrderAccepted(Event, frozen=True, kw_only=True, tag="order.accepted"):
     device_at: int | None = None
 
 
-class OrderDeclined(Event, tag="order.declined"):
+class OrderDeclined(Event, frozen=True, kw_only=True, tag="order.declined"):
     reason: str
     text: str = ""
     device_at: int | None = None
 
 
-class OrderEnRoute(Event, tag="order.en_route"):
+class OrderEnRoute(Event, frozen=True, kw_only=True, tag="order.en_route"):
     device_at: int | None = None
 
 
-class OrderOnScene(Event, tag="order.on_scene"):
+class OrderOnScene(Event, frozen=True, kw_only=True, tag="order.on_scene"):
     device_at: int | None = None
 
 
-class OrderDone(Event, tag="order.done"):
+class OrderDone(Event, frozen=True, kw_only=True, tag="order.done"):
     text: str = ""
     device_at: int | None = None
 
 
-class OrderCancelled(Event, tag="order.cancelled"):
+class OrderCancelled(Event, frozen=True, kw_only=True, tag="order.cancelled"):
     reason: str = ""
 
 
-class OrderExpired(Event, tag="order.expired"):
+class OrderExpired(Event, frozen=True, kw_only=True, tag="order.expired"):
     """Nobody answered and it makes no sense any more (its incident is closed)."""
 
     reason: str = ""
 
 
-class OrderOverdue(Event, tag="order.overdue"):
+class OrderOverdue(Event, frozen=True, kw_only=True, tag="order.overdue"):
     """The acknowledgement limit passed without an answer; ``step`` counts the escalation."""
 
     step: int = 1
 
 
-class OrderLateReceipt(Event, tag="order.late_receipt"):
+class OrderLateReceipt(Event, frozen=True, kw_only=True, tag="order.late_receipt"):
     """A receipt that came too late to change anything (after a cancel, say); kept for the timeline."""
 
     receipt: str
@@ -251,7 +251,7 @@ class OrderLateReceipt(Event, tag="order.late_receipt"):
 # --- alarm 告警 --------------------------------------------------------------------
 
 
-class AlarmRaised(Event, tag="alarm.raised"):
+class AlarmRaised(Event, frozen=True, kw_only=True, tag="alarm.raised"):
     """A condition wants attention.  Raised again while active it counts one more occurrence."""
 
     rule: str
@@ -263,7 +263,7 @@ class AlarmRaised(Event, tag="alarm.raised"):
     ack_due_at: int | None = None
 
 
-class AlarmAcknowledged(Event, tag="alarm.acknowledged"):
+class AlarmAcknowledged(Event, frozen=True, kw_only=True, tag="alarm.acknowledged"):
     """Somebody owns it.  ``expires_at``: it comes back by itself when nothing has followed by then."""
 
     owner: str
@@ -271,11 +271,11 @@ class AlarmAcknowledged(Event, tag="alarm.acknowledged"):
     expires_at: int | None = None
 
 
-class AlarmUnacknowledged(Event, tag="alarm.unacknowledged"):
+class AlarmUnacknowledged(Event, frozen=True, kw_only=True, tag="alarm.unacknowledged"):
     reason: str = ""
 
 
-class AlarmEscalated(Event, tag="alarm.escalated"):
+class AlarmEscalated(Event, frozen=True, kw_only=True, tag="alarm.escalated"):
     """Told to the next person up; ``next_due_at``: when to go on to the one after, if at all."""
 
     to: str
@@ -283,59 +283,59 @@ class AlarmEscalated(Event, tag="alarm.escalated"):
     next_due_at: int | None = None
 
 
-class AlarmCleared(Event, tag="alarm.cleared"):
+class AlarmCleared(Event, frozen=True, kw_only=True, tag="alarm.cleared"):
     """The condition is over."""
 
     reason: str = ""
 
 
-class AlarmShelved(Event, tag="alarm.shelved"):
+class AlarmShelved(Event, frozen=True, kw_only=True, tag="alarm.shelved"):
     until: int
     reason: str
 
 
-class AlarmUnshelved(Event, tag="alarm.unshelved"):
+class AlarmUnshelved(Event, frozen=True, kw_only=True, tag="alarm.unshelved"):
     reason: str = ""
 
 
-class AlarmSuppressed(Event, tag="alarm.suppressed"):
+class AlarmSuppressed(Event, frozen=True, kw_only=True, tag="alarm.suppressed"):
     """Hidden by design: a parent condition or maintenance explains it."""
 
     reason: str
     parent: str = ""
 
 
-class AlarmUnsuppressed(Event, tag="alarm.unsuppressed"):
+class AlarmUnsuppressed(Event, frozen=True, kw_only=True, tag="alarm.unsuppressed"):
     pass
 
 
-class AlarmOutOfService(Event, tag="alarm.out_of_service"):
+class AlarmOutOfService(Event, frozen=True, kw_only=True, tag="alarm.out_of_service"):
     until: int
     reason: str
 
 
-class AlarmReturnedToService(Event, tag="alarm.returned_to_service"):
+class AlarmReturnedToService(Event, frozen=True, kw_only=True, tag="alarm.returned_to_service"):
     pass
 
 
 # --- camera and camera alert 摄像头告警 ---------------------------------------------
 
 
-class CameraRegistered(Event, tag="camera.registered"):
+class CameraRegistered(Event, frozen=True, kw_only=True, tag="camera.registered"):
     name: str
     source: str
     place: Place | None = None
     private_premises: bool = False
 
 
-class CameraHealthChanged(Event, tag="camera.health_changed"):
+class CameraHealthChanged(Event, frozen=True, kw_only=True, tag="camera.health_changed"):
     """``online`` or ``offline``, as its source says."""
 
     health: str
     since: int
 
 
-class CameraAlertRaised(Event, tag="camera_alert.raised"):
+class CameraAlertRaised(Event, frozen=True, kw_only=True, tag="camera_alert.raised"):
     """A scene event: smoke, fire, water, crowd density, fall, road blocked; never an identity."""
 
     camera_id: str
@@ -348,17 +348,17 @@ class CameraAlertRaised(Event, tag="camera_alert.raised"):
     still_url: str = ""
 
 
-class CameraAlertRepeated(Event, tag="camera_alert.repeated"):
+class CameraAlertRepeated(Event, frozen=True, kw_only=True, tag="camera_alert.repeated"):
     """The same scene, seen again by the same camera and rule while the alert was open."""
 
     confidence: float | None = None
 
 
-class CameraAlertEnded(Event, tag="camera_alert.ended"):
+class CameraAlertEnded(Event, frozen=True, kw_only=True, tag="camera_alert.ended"):
     pass
 
 
-class CameraAlertVerified(Event, tag="camera_alert.verified"):
+class CameraAlertVerified(Event, frozen=True, kw_only=True, tag="camera_alert.verified"):
     """The verdict: ``true`` 属实, ``false`` 误报 or ``unclear`` 存疑."""
 
     verdict: str
@@ -367,14 +367,14 @@ class CameraAlertVerified(Event, tag="camera_alert.verified"):
     incident_id: str = ""
 
 
-class CameraAlertVerdictUndone(Event, tag="camera_alert.verdict_undone"):
+class CameraAlertVerdictUndone(Event, frozen=True, kw_only=True, tag="camera_alert.verdict_undone"):
     by: str
 
 
 # --- dispute 矛盾纠纷 ---------------------------------------------------------------
 
 
-class DisputeOpened(Event, tag="dispute.opened"):
+class DisputeOpened(Event, frozen=True, kw_only=True, tag="dispute.opened"):
     number: str
     title: str
     category: str
@@ -391,12 +391,12 @@ class DisputeOpened(Event, tag="dispute.opened"):
     place: Place | None = None
 
 
-class DisputeStepTaken(Event, tag="dispute.step_taken"):
+class DisputeStepTaken(Event, frozen=True, kw_only=True, tag="dispute.step_taken"):
     step: str
     text: str = ""
 
 
-class DisputeExtended(Event, tag="dispute.extended"):
+class DisputeExtended(Event, frozen=True, kw_only=True, tag="dispute.extended"):
     """An approved extension 延期: the only way besides finishing that removes a card."""
 
     due_at: int
@@ -404,19 +404,19 @@ class DisputeExtended(Event, tag="dispute.extended"):
     approved_by: str
 
 
-class DisputeCarded(Event, tag="dispute.carded"):
+class DisputeCarded(Event, frozen=True, kw_only=True, tag="dispute.carded"):
     """``yellow``, ``red`` or ``none``; computed, never set by hand."""
 
     card: str
     reason: str = ""
 
 
-class DisputeAssigned(Event, tag="dispute.assigned"):
+class DisputeAssigned(Event, frozen=True, kw_only=True, tag="dispute.assigned"):
     mediator: str
     mediator_name: str = ""
 
 
-class DisputeClosed(Event, tag="dispute.closed"):
+class DisputeClosed(Event, frozen=True, kw_only=True, tag="dispute.closed"):
     outcome: str
     text: str = ""
 
@@ -424,7 +424,7 @@ class DisputeClosed(Event, tag="dispute.closed"):
 # --- response level 响应等级 ---------------------------------------------------------
 
 
-class LevelProposed(Event, tag="level.proposed"):
+class LevelProposed(Event, frozen=True, kw_only=True, tag="level.proposed"):
     """Step one of the switch 平战转换: a commander asks for it, a second person decides."""
 
     level: str
@@ -436,7 +436,7 @@ class LevelProposed(Event, tag="level.proposed"):
     drill: bool = False
 
 
-class LevelChanged(Event, tag="level.changed"):
+class LevelChanged(Event, frozen=True, kw_only=True, tag="level.changed"):
     """Step two: confirmed.  ``level``: normal, IV, III, II or I."""
 
     level: str
@@ -448,7 +448,7 @@ class LevelChanged(Event, tag="level.changed"):
     drill: bool = False
 
 
-class LevelProposalDropped(Event, tag="level.proposal_dropped"):
+class LevelProposalDropped(Event, frozen=True, kw_only=True, tag="level.proposal_dropped"):
     proposal_id: str
     reason: str = ""
 
@@ -456,14 +456,14 @@ class LevelProposalDropped(Event, tag="level.proposal_dropped"):
 # --- source 来源 --------------------------------------------------------------------
 
 
-class SourceRegistered(Event, tag="source.registered"):
+class SourceRegistered(Event, frozen=True, kw_only=True, tag="source.registered"):
     name: str
     source_kind: str
     cadence_s: int
     contact: str = ""
 
 
-class SourceStateChanged(Event, tag="source.state_changed"):
+class SourceStateChanged(Event, frozen=True, kw_only=True, tag="source.state_changed"):
     """``live``, ``late``, ``stale`` or ``lost`` against its own cadence."""
 
     state: str

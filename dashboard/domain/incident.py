@@ -172,7 +172,9 @@ def change(
     return [e.IncidentChanged(**new, reason=reason)] if new else []  # type: ignore[arg-type]
 
 
-def join_report(state: Incident, report_id: str, source: str, text: str = "", reporter: e.Sealed | None = None) -> list[e.Event]:
+def join_report(
+    state: Incident, report_id: str, source: str, text: str = "", reporter: e.Sealed | None = None
+) -> list[e.Event]:
     """Count one more report of the same incident; the same report twice writes nothing."""
     LIFECYCLE.next(state.status, "join_report")
     if report_id in state.reports:

@@ -16,7 +16,9 @@ LEVELS = ("normal", "IV", "III", "II", "I")
 LIFECYCLE = Lifecycle(
     "level",
     "settled",
-    transitions([("settled", "propose", "proposed"), ("proposed", "confirm", "settled"), ("proposed", "drop", "settled")]),
+    transitions(
+        [("settled", "propose", "proposed"), ("proposed", "confirm", "settled"), ("proposed", "drop", "settled")]
+    ),
 )
 
 
@@ -53,7 +55,13 @@ def evolve(state: Level | None, r: e.Recorded) -> Level:
     """Fold one event into the state; never refuses."""
     ev, at = r.event, r.recorded_at
     base = state or Level(id=r.subject_id, version=0, area=r.area)
-    no_proposal = {"proposal_id": "", "proposed_level": "", "proposed_by": "", "proposed_reason": "", "proposed_end_at": None}
+    no_proposal = {
+        "proposal_id": "",
+        "proposed_level": "",
+        "proposed_by": "",
+        "proposed_reason": "",
+        "proposed_end_at": None,
+    }
     c: dict[str, object] = {}
     match ev:
         case e.LevelProposed():
@@ -85,7 +93,15 @@ def evolve(state: Level | None, r: e.Recorded) -> Level:
 
 
 def propose(
-    state: Level | None, level: str, reason: str, by: str, proposal_id: str, *, reference: str = "", planned_end_at: int | None = None, drill: bool = False
+    state: Level | None,
+    level: str,
+    reason: str,
+    by: str,
+    proposal_id: str,
+    *,
+    reference: str = "",
+    planned_end_at: int | None = None,
+    drill: bool = False,
 ) -> list[e.Event]:
     """Step one of the switch; the reason has at least ten characters."""
     if level not in LEVELS:
@@ -98,7 +114,13 @@ def propose(
         raise Refused("refused.level.same", level=level)
     return [
         e.LevelProposed(
-            level=level, reason=reason.strip(), by=by, proposal_id=proposal_id, reference=reference, planned_end_at=planned_end_at, drill=drill
+            level=level,
+            reason=reason.strip(),
+            by=by,
+            proposal_id=proposal_id,
+            reference=reference,
+            planned_end_at=planned_end_at,
+            drill=drill,
         )
     ]
 

@@ -7,6 +7,7 @@ falls silent is itself an alarm.
 import msgspec
 
 from dashboard.domain import events as e
+from dashboard.domain.master import unchanged
 
 STATES = ("live", "late", "stale", "lost")
 
@@ -73,17 +74,19 @@ def evolve(state: Source | None, r: e.Recorded) -> Source:
         raise ValueError(f"{r.subject}: first event is {type(ev).__name__}, not SourceRegistered")
     if isinstance(ev, e.SourceStateChanged):
         return msgspec.structs.replace(
-            state, version=r.version, state=ev.state, state_since=r.recorded_at, last_seen_at=ev.last_seen_at, changed_at=r.recorded_at
+            state,
+            version=r.version,
+            state=ev.state,
+            state_since=r.recorded_at,
+            last_seen_at=ev.last_seen_at,
+            changed_at=r.recorded_at,
         )
     return msgspec.structs.replace(state, version=r.version)
 
 
 def register(state: Source | None, master: e.SourceRegistered, area: str) -> list[e.Event]:
     """Make a source known, or change its master data; unchanged data writes nothing."""
-    if state is not None and state.area == area:
-        if all(getattr(master, f) == getattr(state, f) for f in ("name", "source_kind", "cadence_s", "contact")):
-            return []
-    return [master]
+    return [] if unchanged(state, master, area) else [master]
 
 
 def judge(state: Source, last_seen_at: int | None, now: int) -> list[e.Event]:

@@ -12,6 +12,7 @@ import msgspec
 
 from dashboard.domain import events as e
 from dashboard.domain.errors import Invalid
+from dashboard.domain.master import unchanged
 
 STATUSES = ("available", "busy", "out_of_service")
 ACTIVITIES = ("off_duty", "out_of_service", "on_scene", "en_route", "accepted", "awaiting", "busy", "available")
@@ -75,14 +76,7 @@ def evolve(state: Unit | None, r: e.Recorded) -> Unit:
 
 def register(state: Unit | None, master: e.UnitRegistered, area: str) -> list[e.Event]:
     """Make a unit known, or change its master data; unchanged data writes nothing."""
-    if state is not None and area == state.area:
-        same = all(
-            getattr(master, f) == getattr(state, f)
-            for f in ("name", "unit_kind", "capabilities", "members", "callsign", "channels", "station", "source")
-        )
-        if same:
-            return []
-    return [master]
+    return [] if unchanged(state, master, area) else [master]
 
 
 def change_duty(state: Unit, on_duty: bool) -> list[e.Event]:

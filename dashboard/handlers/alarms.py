@@ -1,6 +1,7 @@
 """Alarms: acknowledge, shelve, and the raising and clearing that other handlers ask for."""
 
-from dashboard.domain import alert, commands as c, incident
+from dashboard.domain import alert, incident
+from dashboard.domain import commands as c
 from dashboard.domain.errors import Refused
 from dashboard.domain.events import Place
 from dashboard.handlers.dealing import Dealing
@@ -77,7 +78,7 @@ def unacknowledge(d: Dealing, cmd: c.UnacknowledgeAlarm) -> str:
     if state.owner != d.actor.label and d.actor.role not in ("commander", "administrator"):
         raise Refused("refused.alarm.not_owner", owner=state.owner_name or state.owner)
     d.record("alarm", state.id, state, alert.unacknowledge(state, cmd.reason))
-    kind, _, id = state.subject.partition(":")
+    id = state.subject.partition(":")[2]
     if state.rule == "incident_untaken" and (inc := d.tx.load("incident", id)) and inc.status == "taken":
         d.record("incident", id, inc, incident.release(inc, cmd.reason))
     return cmd.alarm_id

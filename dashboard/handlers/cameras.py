@@ -2,7 +2,8 @@
 
 from collections import Counter
 
-from dashboard.domain import camera, commands as c
+from dashboard.domain import camera
+from dashboard.domain import commands as c
 from dashboard.domain import events as e
 from dashboard.domain.errors import Invalid, NotFound, Refused
 from dashboard.handlers.alarms import clear_alarm, own_alarm, raise_alarm
@@ -34,9 +35,7 @@ def raise_camera_alert(d: Dealing, cmd: c.RaiseCameraAlert) -> str:
         raise Invalid("invalid.camera_rule", field="rule", value=cmd.rule, known=", ".join(camera.RULES))
     if cam.private_premises:
         raise Refused("refused.camera.private_premises", field="camera_id", camera=cam.name)
-    last = d.tx.find(
-        "camera_alert", [("camera_id", "=", cam.id), ("rule", "=", cmd.rule)], order="-raised_at", limit=1
-    )
+    last = d.tx.find("camera_alert", [("camera_id", "=", cam.id), ("rule", "=", cmd.rule)], order="-raised_at", limit=1)
     latest = last[0] if last else None
     if cmd.ended:
         if latest is not None and camera.LIFECYCLE.allows(latest.status, "end"):
@@ -93,9 +92,7 @@ def note_heartbeat(d: Dealing, cmd: c.NoteHeartbeat) -> str:
 
 def _alarm_areas(d: Dealing, source: str, areas: set[str]) -> None:
     """One alarm per area says how many of its cameras are dead, not one alarm per camera."""
-    now_dead = Counter(
-        cam.area for cam in d.tx.find("camera", [("source", "=", source), ("health", "=", "offline")])
-    )
+    now_dead = Counter(cam.area for cam in d.tx.find("camera", [("source", "=", source), ("health", "=", "offline")]))
     for area in sorted(areas):
         subject, n = f"area:{area}", now_dead[area]
         if n == 0:

@@ -53,7 +53,14 @@ class Dealing:
         return state
 
     def record(
-        self, kind: str, id: str, state: Any | None, events: Sequence[Event], *, area: str = "", drill: bool | None = None
+        self,
+        kind: str,
+        id: str,
+        state: Any | None,
+        events: Sequence[Event],
+        *,
+        area: str = "",
+        drill: bool | None = None,
     ) -> Any:
         """Record the events of one subject and return its new state; no events, no change."""
         if not events:

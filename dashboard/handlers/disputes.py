@@ -1,6 +1,7 @@
 """Disputes: the ledger 一本账."""
 
-from dashboard.domain import commands as c, dispute
+from dashboard.domain import commands as c
+from dashboard.domain import dispute
 from dashboard.domain import events as e
 from dashboard.domain.errors import Invalid
 from dashboard.handlers.alarms import clear_alarm, raise_alarm
@@ -63,9 +64,7 @@ def recard(d: Dealing, state: dispute.Dispute) -> None:
     """Give the case the card it deserves now; a red one is an alarm."""
     state = d.record("dispute", state.id, state, dispute.recard(state, d.now, d.calendar))
     if state.card == "red":
-        raise_alarm(
-            d, RED, f"dispute:{state.id}", 4, state.area, title=state.title, params={"dispute": state.number}
-        )
+        raise_alarm(d, RED, f"dispute:{state.id}", 4, state.area, title=state.title, params={"dispute": state.number})
     else:
         clear_alarm(d, RED, f"dispute:{state.id}", state.card)
 

@@ -1,6 +1,7 @@
 """Incidents: from the report to the closing."""
 
-from dashboard.domain import commands as c, dispatch, incident, ids
+from dashboard.domain import commands as c
+from dashboard.domain import dispatch, ids, incident
 from dashboard.domain import events as e
 from dashboard.domain.errors import Invalid, Refused
 from dashboard.handlers.alarms import clear_alarm, own_alarm, raise_alarm
@@ -76,11 +77,17 @@ def take_report(d: Dealing, cmd: c.TakeReport) -> str:
     events = incident.join_report(state, cmd.report_id, cmd.source, cmd.text, cmd.reporter)
     worse = cmd.severity if cmd.severity is not None and cmd.severity < state.severity else None
     events += incident.change(
-        state, severity=worse, title=cmd.title or None, place=cmd.place if state.place is None else None, people=cmd.people or None
+        state,
+        severity=worse,
+        title=cmd.title or None,
+        place=cmd.place if state.place is None else None,
+        people=cmd.people or None,
     )
     state = d.record("incident", state.id, state, events)
     if worse:
-        raise_alarm(d, UNTAKEN, f"incident:{state.id}", worse, state.area, title=state.title, place=state.place, repeat=True)
+        raise_alarm(
+            d, UNTAKEN, f"incident:{state.id}", worse, state.area, title=state.title, place=state.place, repeat=True
+        )
     if cmd.closed:
         if _active_orders(d, state.id):
             d.record("incident", state.id, state, incident.note(state, cmd.text or "source: closed", cmd.report_id))
@@ -114,7 +121,9 @@ def open_incident(d: Dealing, cmd: c.OpenIncident) -> str:
 def take(d: Dealing, cmd: c.TakeIncident) -> str:
     """Own an incident; its alarm is acknowledged with it."""
     state = d.load("incident", cmd.incident_id, action="TakeIncident")
-    d.record("incident", state.id, state, incident.take(state, d.actor.label, d.actor.name, seen_version=cmd.seen_version))
+    d.record(
+        "incident", state.id, state, incident.take(state, d.actor.label, d.actor.name, seen_version=cmd.seen_version)
+    )
     own_alarm(d, UNTAKEN, f"incident:{state.id}")
     return state.id
 
@@ -147,7 +156,14 @@ def change(d: Dealing, cmd: c.ChangeIncident) -> str:
     changed = d.record("incident", state.id, state, events, area=d.area_of("", cmd.place) if cmd.place else "")
     if changed.severity < state.severity:
         raise_alarm(
-            d, UNTAKEN, f"incident:{state.id}", changed.severity, changed.area, title=changed.title, place=changed.place, repeat=True
+            d,
+            UNTAKEN,
+            f"incident:{state.id}",
+            changed.severity,
+            changed.area,
+            title=changed.title,
+            place=changed.place,
+            repeat=True,
         )
     return state.id
 
@@ -176,7 +192,9 @@ def close(d: Dealing, cmd: c.CloseIncident) -> str:
     state = d.load("incident", cmd.incident_id, action="CloseIncident")
     active = _active_orders(d, state.id)
     if active:
-        raise Refused("refused.incident.orders_active", n=len(active), orders=", ".join(ids.short(o.number) for o in active))
+        raise Refused(
+            "refused.incident.orders_active", n=len(active), orders=", ".join(ids.short(o.number) for o in active)
+        )
     _close(d, state, cmd.outcome, cmd.text)
     return state.id
 

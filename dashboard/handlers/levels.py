@@ -1,6 +1,7 @@
 """The response level: one proposes, a second person confirms."""
 
-from dashboard.domain import commands as c, ids, response
+from dashboard.domain import commands as c
+from dashboard.domain import ids, response
 from dashboard.domain.errors import NotFound
 from dashboard.handlers.dealing import Dealing
 

@@ -1,6 +1,7 @@
 """Dispatch orders: send, take back, deliver, and what units answer."""
 
-from dashboard.domain import commands as c, dispatch, incident, unit
+from dashboard.domain import commands as c
+from dashboard.domain import dispatch, incident, unit
 from dashboard.domain import events as e
 from dashboard.domain.errors import Invalid, NotFound, Refused
 from dashboard.handlers.alarms import clear_alarm, own_alarm, raise_alarm

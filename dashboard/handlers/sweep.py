@@ -4,7 +4,8 @@ Every part reads what is due from SQL and is idempotent, so a sweeper that died 
 once, do no harm.
 """
 
-from dashboard.domain import alert, commands as c, dispatch, incident, source
+from dashboard.domain import alert, dispatch, incident, source
+from dashboard.domain import commands as c
 from dashboard.domain import events as e
 from dashboard.handlers.alarms import clear_alarm, raise_alarm
 from dashboard.handlers.dealing import Dealing
@@ -89,7 +90,9 @@ def _sources(d: Dealing) -> None:
 def _units(d: Dealing) -> None:
     """Find units on duty whose position is lost; when their whole source is silent, that alarm says it once."""
     quiet = {s.id for s in d.tx.find("source", [("state", "in", ["late", "stale", "lost", "unknown"])])}
-    lost_alarms = {a.subject: a for a in d.tx.find("alarm", [("rule", "=", LOST), ("status", "in", list(alert.ACTIVE))])}
+    lost_alarms = {
+        a.subject: a for a in d.tx.find("alarm", [("rule", "=", LOST), ("status", "in", list(alert.ACTIVE))])
+    }
     positions = d.tx.positions()
     limits: dict[tuple[str, bool], float] = {}
     for one in d.tx.find("unit", [("on_duty", "=", True)]):
@@ -105,7 +108,13 @@ def _units(d: Dealing) -> None:
         if d.now - last > limits[area, tasked] * 1000:
             if subject not in lost_alarms:
                 raise_alarm(
-                    d, LOST, subject, 2 if tasked else 3, one.area, title=one.name, params={"unit": one.name, "last_at": last}
+                    d,
+                    LOST,
+                    subject,
+                    2 if tasked else 3,
+                    one.area,
+                    title=one.name,
+                    params={"unit": one.name, "last_at": last},
                 )
         elif subject in lost_alarms:
             clear_alarm(d, LOST, subject, "position received")

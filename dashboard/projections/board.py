@@ -179,7 +179,9 @@ class Board:
     def prune(self, now: int) -> None:
         """Forget incidents that no count of today and no hour of the trend needs any more."""
         today, first = day_start(now), trend_start(now)
-        for id in [i for i, p in self.past.items() if p.opened_at < first and (p.closed_at is None or p.closed_at < today)]:
+        for id in [
+            i for i, p in self.past.items() if p.opened_at < first and (p.closed_at is None or p.closed_at < today)
+        ]:
             del self.past[id]
 
     def _settle(self, kind: str, id: str, state: Any, v: int) -> None:

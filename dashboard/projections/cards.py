@@ -139,7 +139,9 @@ def order_card(s: dispatch.Order, v: int) -> Card:
     }
 
 
-def unit_card(s: unit.Unit, v: int, *, orders: Iterable[dispatch.Order] = (), slot: int = 0, lost: bool = False) -> Card:
+def unit_card(
+    s: unit.Unit, v: int, *, orders: Iterable[dispatch.Order] = (), slot: int = 0, lost: bool = False
+) -> Card:
     """Draw a unit; ``orders`` are those of its orders that are still active, ``slot`` its place in position frames."""
     active = [o for o in orders if o.status in dispatch.ACTIVE]
     activity = unit.activity(s, [o.status for o in active])

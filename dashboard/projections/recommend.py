@@ -65,7 +65,9 @@ def recommend(
             distance = distance_m(place.lat, place.lon, fix.lat, fix.lon) * detour
             eta = round(distance / (speed / 3.6))
         fits = tuple(cap for cap in one.capabilities if cap in needs)
-        group = "busy" if one.orders or one.status == "busy" else "ready" if age is not None and age <= stale_s else "stale"
+        group = (
+            "busy" if one.orders or one.status == "busy" else "ready" if age is not None and age <= stale_s else "stale"
+        )
         out.append(
             Candidate(
                 unit_id=one.id,
@@ -80,7 +82,9 @@ def recommend(
                 why=_why(group, fits, needs, eta, age),
             )
         )
-    out.sort(key=lambda k: (_RANK[k.group], bool(needs) and not k.fits, k.eta_s if k.eta_s is not None else 1e9, k.unit_id))
+    out.sort(
+        key=lambda k: (_RANK[k.group], bool(needs) and not k.fits, k.eta_s if k.eta_s is not None else 1e9, k.unit_id)
+    )
     return out[:limit]
 
 

@@ -73,7 +73,12 @@ class Freshness:
 
     def of(self, part: str, area: str) -> dict[str, Any]:
         """Return ``as_of``, ``state`` and ``behind`` of a part for an area: the worst source wins."""
-        feeding = [id for kind in _FED_BY.get(part, ()) for id, code in self._by_kind.get(kind, ()) if cards.visible("source", code, area)]
+        feeding = [
+            id
+            for kind in _FED_BY.get(part, ())
+            for id, code in self._by_kind.get(kind, ())
+            if cards.visible("source", code, area)
+        ]
         ages = [self.pulse, *(self.sources[id] for id in feeding)]
         worst = max(ages, key=lambda a: (STATES.index(a.state), -(a.seen_at or 0)))
         behind = sorted(id for id in feeding if self.sources[id].state != "live")
@@ -107,7 +112,9 @@ class Summary:
             del self._kept[key]
         return moved
 
-    def parts(self, names: Iterable[str], area: str, now: int, fresh: Freshness, stale: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+    def parts(
+        self, names: Iterable[str], area: str, now: int, fresh: Freshness, stale: Mapping[str, int]
+    ) -> dict[str, dict[str, Any]]:
         """Answer the named parts; ``stale`` counts units with an old position by area code (see :func:`stale_units`)."""
         if now // HOUR_MS != self._hour:  # the trend moves on, and perhaps a day has begun
             self._hour = now // HOUR_MS
@@ -178,7 +185,18 @@ class Summary:
                     by[activity] += n
                     by["on_duty"] += n if activity != "off_duty" else 0
                     by["lost"] += n if lost and activity != "off_duty" else 0
-            names = ("total", "on_duty", "available", "awaiting", "accepted", "en_route", "on_scene", "busy", "out_of_service", "lost")
+            names = (
+                "total",
+                "on_duty",
+                "available",
+                "awaiting",
+                "accepted",
+                "en_route",
+                "on_scene",
+                "busy",
+                "out_of_service",
+                "lost",
+            )
             return {name: by[name] for name in names}
 
         return dict(self._keep("units", area, count))
@@ -205,12 +223,20 @@ class Summary:
                 silent = source in fresh.sources and fresh.sources[source].state in ("stale", "lost")
                 by["unknown" if silent else health] += n
                 by["total"] += n
-        return {"total": by["total"], "online": by["online"], "offline": by["offline"], "unknown": by["unknown"], "at": fresh.of("cameras", area)["as_of"]}
+        return {
+            "total": by["total"],
+            "online": by["online"],
+            "offline": by["offline"],
+            "unknown": by["unknown"],
+            "at": fresh.of("cameras", area)["as_of"],
+        }
 
     def _trend(self, area: str, now: int) -> dict[str, Any]:
         def count() -> dict[str, Any]:
             first = trend_start(now)
-            opened = Counter((p.opened_at - first) // HOUR_MS for p in self._board.past.values() if p.area.startswith(area))
+            opened = Counter(
+                (p.opened_at - first) // HOUR_MS for p in self._board.past.values() if p.area.startswith(area)
+            )
             return {"hours": [[first + i * HOUR_MS, opened[i]] for i in range(24)]}
 
         return dict(self._keep("trend", area, count))
@@ -221,7 +247,9 @@ def _by_severity(found: Iterable[cards.Card]) -> dict[str, int]:
     return {str(sev): by[sev] for sev in (1, 2, 3, 4)}
 
 
-def stale_units(board: Board, fix_at: Callable[[str], int | None], now: int, limit_s: Callable[[str, bool], float]) -> dict[str, int]:
+def stale_units(
+    board: Board, fix_at: Callable[[str], int | None], now: int, limit_s: Callable[[str, bool], float]
+) -> dict[str, int]:
     """Count, by area code, the units on duty whose position is old or unknown; a lost unit is counted as lost only.
 
     ``fix_at`` gives the instant of a unit's last fix, ``limit_s(area, tasked)`` the age from which it is stale.

@@ -1,0 +1,1 @@
+"""The truth: events and state in SQL."""

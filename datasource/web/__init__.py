@@ -1,0 +1,1 @@
+"""The web process: door, API, live hub, plain pages."""

@@ -5,26 +5,27 @@ token), and the actor is put where routes, the hub and Dash callbacks find it; a
 from our own pages; bodies are bounded while they arrive; answers get the headers that keep browsers careful.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextvars import ContextVar
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import msgspec
 import structlog
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import RedirectResponse, Response
 
 from dashboard import access
 from dashboard.domain.commands import Actor
+from dashboard.domain.errors import Refused
 from dashboard.i18n import LANGUAGES, negotiate
 from datasource.accounts import Accounts
 from datasource.errors import Unavailable
 from datasource.web import dash_guard, pages
 from datasource.web.bodies import Message, Receive, header, read_body
-from datasource.web.problems import Problem
+from datasource.web.problems import Problem, from_refusal
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -34,7 +35,7 @@ COOKIE = "muster"
 FORM_LIMIT = 64 << 10
 SESSION_OVER = 4401
 SOCKETS = ("/live", "/terminal", "/_dash-ws-callback")
-OPEN = ("/assets/", "/tls", "/tls/authority.crt", "/healthz", "/readyz", "/favicon.ico", "/_favicon.ico", "/go/")
+OPEN = ("/assets/", "/tls", "/tls/authority.crt", "/healthz", "/readyz", "/_favicon.ico", "/go/")
 FORMS = ("/sign-in", "/sign-out", "/pair/")
 """Open to everybody, and take forms."""
 MEMBERS = ("/", "/pair", "/snapshot")
@@ -128,15 +129,24 @@ class Door:
                 raise Problem("unauthenticated")
             there = path + (f"?{query}" if (query := scope.get("query_string", b"").decode("latin-1")) else "")
             return RedirectResponse(f"/sign-in?next={quote(there, safe='')}", 303, {"Cache-Control": "no-store"}), receive
-        if zone == "screen":
-            access.require(visitor, self._screens[path])  # type: ignore[arg-type]
-        if method not in SAFE and (zone != "api" or not header(scope, b"authorization")):
+        if zone == "screen" and visitor is not None:
+            await self._require(visitor, self._screens[path], scope)
+        by_cookie = visitor is not None and not header(scope, b"authorization") if zone == "api" else True
+        if method not in SAFE and by_cookie:
             self._check_origin(scope)
         if zone == "dash":
             return None, await self._check_dash(scope, receive)
         if zone != "api" and method not in SAFE:
             return None, _replay(await read_body(scope, receive, FORM_LIMIT), receive)
         return None, receive
+
+    async def _require(self, visitor: Actor, action: str, scope: Scope) -> None:
+        try:
+            access.require(visitor, action)
+        except Refused:
+            with contextlib.suppress(Unavailable):
+                await asyncio.to_thread(self._accounts.note_refusal, visitor.id, pages.address(scope), {"action": action})
+            raise
 
     def _zone(self, path: str) -> str:
         """Name the part of the house an address belongs to, or ''."""
@@ -162,6 +172,8 @@ class Door:
             return frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # the API answers for itself
         if path in dash_guard.ROUTES:
             return dash_guard.ROUTES[path]
+        if path.startswith("/go/"):
+            return frozenset({"GET"})  # the link is spent by opening it, so not by a HEAD
         if path in ("/sign-out", "/pair"):
             return frozenset({"POST"})
         if zone == "form":
@@ -177,7 +189,7 @@ class Door:
         kind, _, bearer = header(scope, b"authorization").partition(" ")
         if zone == "api" and kind:
             found = await self._accounts.find("source", bearer.strip()) if kind.lower() == "bearer" else None
-        elif token and not scope["path"].startswith("/assets/"):
+        elif token and zone not in ("open", ""):
             found = await self._accounts.find("session", token)
         if found is not None:
             found = msgspec.structs.replace(found, lang=lang)
@@ -325,10 +337,7 @@ def cookie(scope: Scope, name: str) -> str:
     given = header(scope, b"cookie")
     if f"{name}=" not in given:
         return ""
-    jar: SimpleCookie = SimpleCookie()
-    with contextlib.suppress(CookieError):
-        jar.load(given)
-    return jar[name].value if name in jar else ""
+    return cookie_parser(given).get(name, "")
 
 
 def _listed(path: str, listed: Iterable[str]) -> bool:
@@ -341,9 +350,6 @@ def _wants_page(scope: Scope) -> bool:
 
 
 def _as_problem(fault: Exception, path: str) -> Problem:
-    from dashboard.domain.errors import Refused
-    from datasource.web.problems import from_refusal
-
     if isinstance(fault, Refused):
         return from_refusal(fault)
     if isinstance(fault, Unavailable):

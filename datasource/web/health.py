@@ -1,101 +1,105 @@
-"""``/healthz`` and ``/readyz``: whether this process is alive, and whether the centre works.
-
-``/readyz`` answers 200 only when everything does: the database, Redis, the hub, every process (by the beat of its own
-work loop), and the pulse that crosses all of them.  Its JSON says which part does not.
-"""
+"""``/healthz`` (this process answers) and ``/readyz`` (the whole instance works), for machines and for whoever is called at night."""
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
-import structlog
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from dashboard.ports import Clock, Store
-from datasource.facts import STREAM
-from datasource.stream import AsyncStream
-from datasource.web.hub import Hub
+from datasource.errors import Unavailable
+from datasource.web.api_gauge import Gauge
+from datasource.web.api_wire import Vital, Wire
 
-# A beat and the pulse come once a second; two may be late before we say so.
-LATE_MS = 3_000
-LAG_LIMIT_MS = 5_000
-_KEEP_S = 0.25
-_CHECK_LIMIT_S = 2.0
+BEAT_LIMIT_MS = 5_000
+PULSE_LIMIT_MS = 5_000
+DATABASE_LIMIT_S = 2.0
+PROCESSES = ("ingest", "track", "relay", "watch", "gateway")
 
-log = structlog.get_logger()
+# A further check: returns whether all is well, and what to show of it.
+Check = Callable[[], tuple[bool, dict[str, Any]]]
 
 
 class Health:
-    """Asks every part, and remembers the answer for a moment."""
+    """The two answers.  ``processes`` must beat; others that beat (``deliver-…``) are shown and must go on beating."""
 
-    def __init__(self, store: Store, stream: AsyncStream, hub: Hub, clock: Clock, processes: Sequence[str]) -> None:
+    def __init__(self, wire: Wire, gauge: Gauge, store: Store, clock: Clock, *, processes: Iterable[str] = PROCESSES, checks: dict[str, Check] | None = None) -> None:
+        self._wire = wire
+        self._gauge = gauge
         self._store = store
-        self._stream = stream
-        self._hub = hub
         self._clock = clock
-        self._processes = processes
-        self._answer: dict[str, Any] = {}
-        self._answered = 0.0
-        self._asking = asyncio.Lock()
+        self._processes = tuple(processes)
+        self._checks = dict(checks or {})
 
     def routes(self) -> list[Route]:
-        """Return the two routes, open to everybody: they name processes and ages only."""
-        return [Route("/healthz", self._alive, methods=["GET"]), Route("/readyz", self._ready, methods=["GET"])]
+        """Return the routes."""
+        return [Route("/healthz", self.healthz, methods=["GET"]), Route("/readyz", self.readyz, methods=["GET"])]
 
-    async def checks(self) -> dict[str, Any]:
-        """Return ``{"ready", "now", "checks": {name: {"ok", …}}}``; ages and lags in ms."""
-        async with self._asking:
-            if time.monotonic() - self._answered > _KEEP_S:
-                database, redis = await asyncio.gather(self._database(), self._redis())
-                checks = {"database": database, "redis": redis, **self._hub_and_processes()}
-                ready = all(check["ok"] for check in checks.values())
-                self._answer = {"ready": ready, "now": self._clock.now(), "checks": checks}
-                self._answered = time.monotonic()
-            return self._answer
+    async def healthz(self, request: Request) -> Response:
+        """Say that this process answers."""
+        return _json({"alive": True, "at": self._clock.now()}, 200)
 
-    async def _alive(self, request: Request) -> Response:
-        return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
+    async def readyz(self, request: Request) -> Response:
+        """Say whether everything works: 200 when it does, else 503; the body names each part."""
+        body = await self.report()
+        return _json(body, 200 if body["ready"] else 503)
 
-    async def _ready(self, request: Request) -> Response:
-        answer = await self.checks()
-        return Response(msgspec.json.encode(answer), 200 if answer["ready"] else 503, {"Cache-Control": "no-store"}, "application/json")
+    async def report(self) -> dict[str, Any]:
+        """Look at every part now."""
+        now = self._clock.now()
+        redis, vitals = await self._redis()
+        database = await self._database()
+        parts: dict[str, Any] = {
+            "redis": redis,
+            "database": database,
+            "processes": self._beats(vitals, now),
+            "facts": self._facts(),
+            "pulse": _aged(vitals.get("pulse"), now, PULSE_LIMIT_MS),
+        }
+        for name, check in self._checks.items():
+            well, shown = check()
+            parts[name] = {"ok": well, **shown}
+        ready = all(part["ok"] for name, part in parts.items() if name != "processes") and all(p["ok"] for p in parts["processes"].values())
+        return {"ready": ready, "at": now, **parts}
+
+    async def _redis(self) -> tuple[dict[str, Any], dict[str, Vital]]:
+        try:
+            readings, vitals = await self._wire.readings(), await self._wire.vitals()
+        except Unavailable as fault:
+            return {"ok": False, "fault": str(fault)}, {}
+        self._gauge.readings = readings
+        shown = {"ok": readings.durable, "durable": readings.durable, "memory": readings.memory, "memory_limit": readings.memory_limit}
+        return shown, vitals
 
     async def _database(self) -> dict[str, Any]:
+        begun = time.monotonic()
         try:
-            async with asyncio.timeout(_CHECK_LIMIT_S):
+            async with asyncio.timeout(DATABASE_LIMIT_S):
                 head = await asyncio.to_thread(self._store.head)
-        except Exception as fault:  # whatever it is, the answer is "not ready", with its name
-            log.warning("database check", fault=str(fault))
-            return {"ok": False, "fault": type(fault).__name__}
-        return {"ok": True, "position": head}
+        except (Unavailable, TimeoutError) as fault:
+            return {"ok": False, "fault": str(fault) or "no answer"}
+        return {"ok": True, "ms": round((time.monotonic() - begun) * 1000, 1), "position": head}
 
-    async def _redis(self) -> dict[str, Any]:
-        try:
-            async with asyncio.timeout(_CHECK_LIMIT_S):
-                waiting = await self._stream.length(STREAM)
-        except Exception as fault:
-            log.warning("redis check", fault=str(fault))
-            return {"ok": False, "fault": type(fault).__name__}
-        return {"ok": True, "facts": waiting}
+    def _beats(self, vitals: dict[str, Vital], now: int) -> dict[str, Any]:
+        named = {key.removeprefix("process:"): vital for key, vital in vitals.items() if key.startswith("process:")}
+        return {name: _aged(named.get(name), now, BEAT_LIMIT_MS) for name in sorted({*self._processes, *named})}
 
-    def _hub_and_processes(self) -> dict[str, dict[str, Any]]:
-        now = self._clock.now()
-        status = self._hub.status()
-        found: dict[str, dict[str, Any]] = {
-            "hub": {**status, "ok": status["ready"] and status["following"]},
-            "pulse": _age(status["pulse_age_ms"]),
-        }
-        for name in self._processes:
-            at, detail = self._hub.vitals.get(f"process:{name}", (None, {}))
-            lag = detail.get("lag") or 0
-            check = _age(None if at is None else now - at)
-            found[name] = {**check, "lag_ms": lag, "note": detail.get("note", ""), "ok": check["ok"] and lag <= LAG_LIMIT_MS}
-        return found
+    def _facts(self) -> dict[str, Any]:
+        pressure = self._gauge.pressure()
+        waiting = self._gauge.readings.facts if self._gauge.readings else None
+        return {"ok": not pressure and waiting is not None, "waiting": waiting, "pressure": pressure, "loop_lag_ms": round(self._gauge.loop_lag_s * 1000)}
 
 
-def _age(age_ms: int | None) -> dict[str, Any]:
-    return {"ok": age_ms is not None and age_ms <= LATE_MS, "age_ms": age_ms}
+def _aged(vital: Vital | None, now: int, limit_ms: int) -> dict[str, Any]:
+    if vital is None:
+        return {"ok": False, "age_ms": None}
+    age = max(0, now - vital.at)
+    return {"ok": age <= limit_ms, "age_ms": age, **vital.detail}
+
+
+def _json(body: dict[str, Any], status: int) -> Response:
+    return Response(msgspec.json.encode(body), status, {"Cache-Control": "no-store"}, "application/json")

@@ -34,6 +34,11 @@ def mount_unit_page(app: FastAPI, desk: Desk, profile: Profile, *, demo: bool = 
             "texts": {k: v for k, v in texts.items() if k.startswith("phone.")},
         }
         page = env.get_template("unit.html").render(
-            lang=lang, unit=seen["unit"], data=data, demo=demo, reasons=DECLINE_REASONS, t=lambda key: texts.get(key, key)
+            lang=lang,
+            unit=seen["unit"],
+            data=data,
+            demo=demo,
+            reasons=DECLINE_REASONS,
+            t=lambda key: texts.get(key, key),
         )
         return HTMLResponse(page, headers={"Cache-Control": "no-store"})

@@ -19,7 +19,9 @@ def _who(actor: str, words: dict[str, str]) -> str:
 def timeline(entries: list[dict[str, Any]], unit_names: dict[str, str], lang: str) -> list[html.Li]:
     """Draw the entries of ``projections/timeline.py``; ``unit_names`` names the unit of each order's id."""
     words = catalogue(lang)
-    units = {e["subject"]: unit_names.get(e["params"].get("unit_id", ""), "") for e in entries if "unit_id" in e["params"]}
+    units = {
+        e["subject"]: unit_names.get(e["params"].get("unit_id", ""), "") for e in entries if "unit_id" in e["params"]
+    }
     lines = []
     for entry in reversed(entries):
         params = {k: words.get(f"{_CODES[k]}.{v}", v) if k in _CODES else v for k, v in entry["params"].items()}

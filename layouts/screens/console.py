@@ -42,7 +42,10 @@ def layout(actor: Actor, lang: str, profile: Profile) -> Component:
             ),
             _report(say, names, profile),
             _toast(say),
-            *(dcc.Store(id=id) for id in (*stores.values(), ids.CONSOLE_RESULT, ids.CONSOLE_DRAWN, ids.CONSOLE_TOASTED)),
+            *(
+                dcc.Store(id=id)
+                for id in (*stores.values(), ids.CONSOLE_RESULT, ids.CONSOLE_DRAWN, ids.CONSOLE_TOASTED)
+            ),
         ],
         actor,
         lang,
@@ -81,7 +84,9 @@ def _queue(say: Say) -> html.Section:
             ),
             html.Div(tabs, className="tabs", role="tablist", **_part("queue-tabs")),
             html.Div(className="panel-empty", hidden=True, **_part("queue-empty")),
-            html.Ul(className="console-rows", role="listbox", **{**_part("queue-rows"), "aria-label": say("console.queue")}),
+            html.Ul(
+                className="console-rows", role="listbox", **{**_part("queue-rows"), "aria-label": say("console.queue")}
+            ),
             html.H2(say("console.units"), className="panel-title board-title"),
             html.Div(say("console.units_empty"), className="panel-empty", hidden=True, **_part("units-empty")),
             html.Ul(className="console-rows board", **_part("unit-rows")),
@@ -103,7 +108,11 @@ def _detail(actor: Actor, say: Say) -> html.Section:
                 html.Span(className="incident-glyph", **_part("incident-glyph")),
                 html.H2(className="incident-title", **_part("incident-title")),
                 html.Button(
-                    say("console.acknowledge"), id=ids.CONSOLE_TAKE, type="button", className="button strong", **_part("take")
+                    say("console.acknowledge"),
+                    id=ids.CONSOLE_TAKE,
+                    type="button",
+                    className="button strong",
+                    **_part("take"),
                 ),
             ],
             className="incident-head",
@@ -118,7 +127,12 @@ def _detail(actor: Actor, say: Say) -> html.Section:
         html.Div(
             [
                 dcc.Input(
-                    id=ids.CONSOLE_NOTE, type="text", maxLength=500, placeholder=say("console.note"), className="field", n_submit=0
+                    id=ids.CONSOLE_NOTE,
+                    type="text",
+                    maxLength=500,
+                    placeholder=say("console.note"),
+                    className="field",
+                    n_submit=0,
                 ),
                 html.Button(say("console.add_note"), id=ids.CONSOLE_NOTE_ADD, type="button", className="button"),
             ],
@@ -162,9 +176,14 @@ def _dispatch(say: Say) -> list[Any]:
         html.Div(
             [
                 dcc.Checklist(
-                    id=ids.CONSOLE_BUSY, options=[{"label": say("console.confirm_busy"), "value": "yes"}], value=[], className="choices"
+                    id=ids.CONSOLE_BUSY,
+                    options=[{"label": say("console.confirm_busy"), "value": "yes"}],
+                    value=[],
+                    className="choices",
                 ),
-                html.Button(say("console.send"), id=ids.CONSOLE_SEND, type="button", className="button strong", **_part("send")),
+                html.Button(
+                    say("console.send"), id=ids.CONSOLE_SEND, type="button", className="button strong", **_part("send")
+                ),
             ],
             className="inline spread",
         ),
@@ -189,7 +208,8 @@ def _report(say: Say, names: dict[str, str], profile: Profile) -> html.Div:
 
     def field(id: str, label: str, kind: str = "text", **more: Any) -> html.Div:
         return html.Div(
-            [html.Label(say(label), htmlFor=id), dcc.Input(id=id, type=kind, className="field", **more)], className="form-field"
+            [html.Label(say(label), htmlFor=id), dcc.Input(id=id, type=kind, className="field", **more)],
+            className="form-field",
         )
 
     form = [
@@ -197,7 +217,12 @@ def _report(say: Say, names: dict[str, str], profile: Profile) -> html.Div:
         html.Div(
             [
                 html.Label(say("console.category"), htmlFor=ids.REPORT_CATEGORY),
-                dcc.RadioItems(id=ids.REPORT_CATEGORY, options=categories, value=next(iter(profile.categories)), className="choices"),
+                dcc.RadioItems(
+                    id=ids.REPORT_CATEGORY,
+                    options=categories,
+                    value=next(iter(profile.categories)),
+                    className="choices",
+                ),
             ],
             className="form-field wide",
         ),
@@ -239,7 +264,9 @@ def _report(say: Say, names: dict[str, str], profile: Profile) -> html.Div:
         ),
     ]
     return html.Div(
-        html.Div(form, className="report-form", role="dialog", **{"aria-modal": "false", "aria-labelledby": "report-heading"}),
+        html.Div(
+            form, className="report-form", role="dialog", **{"aria-modal": "false", "aria-labelledby": "report-heading"}
+        ),
         className="report",
         hidden=True,
         **_part("report"),

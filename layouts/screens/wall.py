@@ -24,8 +24,7 @@ def layout(actor: Actor, lang: str, profile: Profile) -> Component:
     loading = say("ui.loading")
     grid = html.Main(
         [
-            title_bar(title, actor, say, "wall-bar"),
-            link_banner("wall-link"),
+            html.Div([title_bar(title, actor, say), link_banner()], className="wall-top"),
             tile_strip(say, "wall-kpi fades"),
             panel("alarms", say("wall.alarms.title"), live_list("alarms", loading), "wall-alarms fades"),
             html.Section(city_map(ids.WALL_MAP, interactive=False), className="wall-map fades"),

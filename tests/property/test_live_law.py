@@ -46,6 +46,10 @@ class World:
         )
         self.n = 0
         self.do(self.units(SOUTH), SOURCE)
+        for i in range(3):
+            self.do(c.ReportUnitStatus(unit_id=f"U{i}", on_duty=True), SOURCE)
+        for i in range(2):
+            self.act("report", i, i)
         cameras = tuple(
             c.CameraMaster(camera_id=f"C{i}", name=f"摄像头{i}", area=(NORTH, SOUTH)[i % 2], place=place(bool(i % 2)))
             for i in range(4)
@@ -82,7 +86,13 @@ class World:
         acts: dict[str, Callable[[], None]] = {
             "report": lambda: self.do(
                 c.TakeReport(
-                    report_id=f"R{self.n}", source="s", category="fire", severity=a % 4 + 1, title="明火", place=place(south)
+                    report_id=f"R{self.n}",
+                    source="s",
+                    category="fire",
+                    severity=a % 4 + 1,
+                    title="明火",
+                    place=place(south),
+                    external_ref=f"X{a}" if a < 4 else "",
                 ),
                 SOURCE,
             ),
@@ -109,6 +119,11 @@ class World:
                 ),
                 SOURCE,
             ),
+            "claim": lambda: self.do(c.ClaimOrder(order_id=self.pick("order", a), attempt=b % 2 + 1, worker="w"), WORKER),
+            "sent": lambda: self.do(c.RecordSent(order_id=self.pick("order", a), attempt=b % 2 + 1), WORKER),
+            "failed": lambda: self.do(
+                c.RecordAttemptFailed(order_id=self.pick("order", a), attempt=b % 2 + 1, reason="timeout"), WORKER
+            ),
             "cancel": lambda: self.do(c.CancelOrder(order_id=self.pick("order", a), reason="撤回"), COMMANDER),
             "sweep": lambda: self.do(c.Sweep(), WORKER),
             "ack": lambda: self.do(c.AcknowledgeAlarm(alarm_id=self.pick("alarm", a)), COMMANDER),
@@ -132,9 +147,19 @@ class World:
                 ),
                 SOURCE,
             ),
+            "step": lambda: self.do(
+                c.TakeDisputeStep(dispute_id=self.pick("dispute", a), step=(steps := PROFILE.workflows[PROFILE.workflow].steps)[b % len(steps)]),
+                ADMIN,
+            ),
+            "extend": lambda: self.do(
+                c.ExtendDispute(dispute_id=self.pick("dispute", a), due_at=self.clock.now() + b * 86_400_000, reason="双方同意延期"), ADMIN
+            ),
             "settle": lambda: self.do(c.CloseDispute(dispute_id=self.pick("dispute", a), outcome="settled"), ADMIN),
             "propose": lambda: self.do(
                 c.ProposeLevel(area="440112", level=("normal", "IV", "III", "II", "I")[a % 5], reason=LEVEL_REASON), COMMANDER
+            ),
+            "withdraw": lambda: self.do(
+                c.DropLevelProposal(area="440112", proposal_id=lv.proposal_id if (lv := self.level("440112")) else ""), COMMANDER
             ),
             "confirm": lambda: self.do(
                 c.ConfirmLevel(area="440112", proposal_id=lv.proposal_id if (lv := self.level("440112")) else ""), SECOND
@@ -145,10 +170,11 @@ class World:
 
 
 ACTS = (
-    "report take move note close reopen duty status rebase order order receipt receipt receipt cancel sweep ack unack shelve"
-    " smoke verdict undo dead case settle propose confirm hours"
+    "report report take move note close close reopen reopen duty status rebase order order order claim claim sent sent failed"
+    " receipt receipt receipt receipt cancel sweep sweep ack unack shelve smoke smoke verdict undo dead case step extend settle"
+    " propose propose withdraw confirm hours"
 ).split()
-STEPS = st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 30), st.integers(0, 30), st.booleans()), min_size=5, max_size=60)
+STEPS = st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 30), st.integers(0, 30), st.booleans()), min_size=20, max_size=120)
 
 
 def plain(snapshot: dict[str, Any]) -> dict[str, Any]:
@@ -166,8 +192,8 @@ def receive_all(viewer: Any, picture: Picture) -> None:
             assert picture.receive(json.loads(message)) in ("ok", "snap")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(steps=STEPS, start=st.integers(0, 20))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(steps=STEPS, start=st.integers(0, 40))
 def test_a_snapshot_and_the_deltas_since_are_the_snapshot_now(steps: list[tuple[str, int, int, bool]], start: int) -> None:
     world = World()
     hub = Hub(types.SimpleNamespace(store=world.store), world.clock, PROFILE, feed=StreamFeed(MemoryStream()), summary_s=0.0)
@@ -218,7 +244,7 @@ def test_a_snapshot_and_the_deltas_since_are_the_snapshot_now(steps: list[tuple[
         assert picture.summary == json.loads(json.dumps(expected)), (group.view, group.area)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS, data=st.data())
 def test_deltas_of_a_batch_may_be_cut_anywhere_and_the_versions_only_grow(steps: list[Any], data: st.DataObject) -> None:
     world = World()

@@ -60,12 +60,20 @@ class Scene:
         self.do(c.Sweep(parts=parts or ("orders", "alarms")), WORKER)
 
     def report(self, n: int = 1, **kw) -> str:
-        given = {"report_id": f"R-{n}", "source": "s-110", "category": "fire", "title": "仓储区明火", "area": HUANGPU, "place": PLACE}
+        given = {
+            "report_id": f"R-{n}",
+            "source": "s-110",
+            "category": "fire",
+            "title": "仓储区明火",
+            "area": HUANGPU,
+            "place": PLACE,
+        }
         return self.do(c.TakeReport(**(given | kw)), POLICE).id
 
     def units(self, *ids: str, lat: float = 23.11, kind: str = "fire", capabilities=("fire",)) -> None:
         masters = tuple(
-            c.UnitMaster(unit_id=id, name=f"应急{id}组", kind=kind, area=HUANGPU, capabilities=capabilities) for id in ids
+            c.UnitMaster(unit_id=id, name=f"应急{id}组", kind=kind, area=HUANGPU, capabilities=capabilities)
+            for id in ids
         )
         self.do(c.RegisterUnits(units=masters, source="s-fleet"), FLEET)
         for i, id in enumerate(ids):

@@ -1,10 +1,22 @@
 """Facts from sources, silence, cameras, disputes and the response level, told at the Desk."""
 
 import pytest
-from desk_scenes import CAMERAS, COMMANDER, FLEET, HUANGPU, LEADER, LEDGER, POLICE, SECOND, START, WORKER, Scene
 
 from dashboard.domain import commands as c
 from dashboard.domain.errors import Invalid, Refused
+from tests.unit.desk_scenes import (
+    CAMERAS,
+    COMMANDER,
+    FLEET,
+    HUANGPU,
+    LEADER,
+    LEDGER,
+    POLICE,
+    SECOND,
+    START,
+    WORKER,
+    Scene,
+)
 
 
 @pytest.fixture
@@ -45,7 +57,10 @@ def test_an_unknown_category_is_refused_with_the_known_ones(scene):
 
 
 def test_the_same_camera_and_rule_within_two_minutes_is_one_alert(scene):
-    scene.do(c.RegisterCameras(cameras=(c.CameraMaster(camera_id="C1", name="市场东门", area=HUANGPU),), source="s-camera"), CAMERAS)
+    scene.do(
+        c.RegisterCameras(cameras=(c.CameraMaster(camera_id="C1", name="市场东门", area=HUANGPU),), source="s-camera"),
+        CAMERAS,
+    )
     for n in range(3):
         scene.do(c.RaiseCameraAlert(alert_id=f"CA-{n}", camera_id="C1", rule="smoke", source="s-camera"), CAMERAS)
         scene.clock.advance(30_000)
@@ -57,7 +72,10 @@ def test_the_same_camera_and_rule_within_two_minutes_is_one_alert(scene):
 
 
 def test_a_verdict_clears_the_alarm_and_can_be_undone(scene):
-    scene.do(c.RegisterCameras(cameras=(c.CameraMaster(camera_id="C1", name="市场东门", area=HUANGPU),), source="s-camera"), CAMERAS)
+    scene.do(
+        c.RegisterCameras(cameras=(c.CameraMaster(camera_id="C1", name="市场东门", area=HUANGPU),), source="s-camera"),
+        CAMERAS,
+    )
     scene.do(c.RaiseCameraAlert(alert_id="CA", camera_id="C1", rule="smoke", source="s-camera"), CAMERAS)
     scene.do(c.VerifyCameraAlert(alert_id="CA", verdict="false", reason="蒸汽"))
     assert scene.get("alarm", "camera_alert:camera_alert:CA").status == "normal"
@@ -131,7 +149,14 @@ def test_a_unit_that_is_heard_again_is_not_lost(scene):
 
 
 def case(scene: Scene, **kw) -> str:
-    given = {"dispute_id": "D", "source": "s-ledger", "title": "欠薪纠纷", "category": "labour", "area": HUANGPU, "external_ref": "L-1"}
+    given = {
+        "dispute_id": "D",
+        "source": "s-ledger",
+        "title": "欠薪纠纷",
+        "category": "labour",
+        "area": HUANGPU,
+        "external_ref": "L-1",
+    }
     return scene.do(c.TakeDispute(**(given | kw)), LEDGER).id
 
 
@@ -199,7 +224,11 @@ def test_only_one_of_two_acknowledges(scene):
     scene.do(c.AcknowledgeAlarm(alarm_id=id), COMMANDER)
     with pytest.raises(Refused) as no:
         scene.do(c.AcknowledgeAlarm(alarm_id=id), SECOND)
-    assert (no.value.key, no.value.params["owner"], no.value.params["at"]) == ("conflict.alarm.acknowledged", "李指挥", START)
+    assert (no.value.key, no.value.params["owner"], no.value.params["at"]) == (
+        "conflict.alarm.acknowledged",
+        "李指挥",
+        START,
+    )
 
 
 def test_the_nearest_unit_that_fits_is_recommended_first_and_says_why(scene):
@@ -250,7 +279,10 @@ def test_sweeping_twice_writes_nothing_the_second_time(scene):
 def test_registering_the_same_units_again_writes_nothing(scene):
     scene.units("U1", "U2")
     before = scene.store.head()
-    masters = tuple(c.UnitMaster(unit_id=i, name=f"应急{i}组", kind="fire", area=HUANGPU, capabilities=("fire",)) for i in ("U1", "U2"))
+    masters = tuple(
+        c.UnitMaster(unit_id=i, name=f"应急{i}组", kind="fire", area=HUANGPU, capabilities=("fire",))
+        for i in ("U1", "U2")
+    )
     scene.do(c.RegisterUnits(units=masters, source="s-fleet"), FLEET)
     assert scene.store.head() == before
 

@@ -1,10 +1,10 @@
 """The life of an order, told at the Desk with a movable clock."""
 
 import pytest
-from desk_scenes import COMMANDER, FLEET, OFFICER, SECOND, WORKER, Scene, phone
 
 from dashboard.domain import commands as c
 from dashboard.domain.errors import Forbidden, NotFound, Refused
+from tests.unit.desk_scenes import COMMANDER, FLEET, OFFICER, SECOND, WORKER, Scene, phone
 
 
 @pytest.fixture
@@ -238,5 +238,11 @@ def test_the_timeline_tells_the_whole_story_without_personal_data(scene):
     scene.do(c.AddNote(incident_id=inc, text="已通知燃气公司"))
     story = scene.desk.read("incident", COMMANDER, incident_id=inc)
     keys = [entry["key"] for entry in story["timeline"]]
-    assert keys == ["event.incident.opened", "event.order.queued", "event.incident.taken", "event.order.accepted", "event.incident.noted"]
+    assert keys == [
+        "event.incident.opened",
+        "event.order.queued",
+        "event.incident.taken",
+        "event.order.accepted",
+        "event.incident.noted",
+    ]
     assert "reporter" not in story["timeline"][0]["params"]
