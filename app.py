@@ -93,6 +93,8 @@ def create_app(server: "FastAPI", desk: "Desk", profile: "Profile") -> "Dash":
 
 def create_server(settings: "Settings", backend: "Backend | None" = None) -> "ASGIApp":
     """Make the web application of one process, with the door outermost."""
+    import asyncio
+
     from dash.backends._fastapi import reset_current_request, set_current_request
     from fastapi import FastAPI
     from starlette.requests import Request
@@ -101,14 +103,13 @@ def create_server(settings: "Settings", backend: "Backend | None" = None) -> "AS
     from datasource.accounts import Accounts
     from datasource.bootstrap import open_backend
     from datasource.shapes import mount_shapes
-    from datasource.web import api
     from datasource.web.api_wire import RedisWire
     from datasource.web.door import Door
     from datasource.web.ended import Ended
     from datasource.web.feed import RedisFeed
-    from datasource.web.health import Health
     from datasource.web.hub import Hub
     from datasource.web.live import mount_live
+    from datasource.web.routes import build_routes
     from datasource.web.static import Static
     from datasource.web.terminal_proxy import TerminalProxy
     from datasource.web.tls_page import mount_tls_page
@@ -117,17 +118,14 @@ def create_server(settings: "Settings", backend: "Backend | None" = None) -> "AS
     from workers.supervise import process_names
 
     backend = backend or open_backend(settings)
+    backend.wait_for_schema()
     profile, desk, clock = backend.profile, backend.desk, backend.clock
     accounts = Accounts(backend.database, clock)
     ended = Ended(accounts, clock)
     hub = Hub(backend, clock, profile, feed=RedisFeed(settings.redis), demo=settings.demo, is_live=ended.is_live)
-    stream = backend.async_stream()
-    health = Health(backend.store, stream, hub, clock, process_names())
 
     @contextlib.asynccontextmanager
     async def lifespan(server: FastAPI) -> "AsyncIterator[None]":
-        import asyncio
-
         tasks = [asyncio.create_task(hub.run(), name="hub"), asyncio.create_task(ended.run(), name="ended")]
         try:
             yield
@@ -135,12 +133,32 @@ def create_server(settings: "Settings", backend: "Backend | None" = None) -> "AS
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await stream.aclose()
+            await routes.close()
 
     server = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    server.router.routes.extend(health.routes())
-    server.router.routes.extend(api.routes(api.Intake(backend, profile, RedisWire(settings.redis)), profile))
+    screens = [*(path.removeprefix("/") for path in SCREENS), "unit"]
+    # Cookies know no ports: two instances on one machine must not sign each other out.
+    cookie = f"muster-{settings.port}"
+
+    def hub_check() -> tuple[bool, dict[str, Any]]:
+        status = hub.status()
+        return bool(status["ready"] and status["following"]), status
+
+    routes = build_routes(
+        server,
+        backend,
+        accounts,
+        profile,
+        screens=screens,
+        public_url=settings.public_url,
+        demo=settings.demo,
+        processes=process_names(),
+        checks={"hub": hub_check},
+        wire=RedisWire(settings.redis),
+        cookie=cookie,
+    )
     desk.locate = mount_shapes(server, settings, profile).locate
+    desk.vault = backend.vault
     mount_unit_page(server, desk, profile, demo=settings.demo)
     mount_tls_page(server, settings)
     server.add_api_websocket_route("/terminal", TerminalProxy(settings.gateway_socket, ended.still_allowed))
@@ -148,26 +166,19 @@ def create_server(settings: "Settings", backend: "Backend | None" = None) -> "AS
     app = create_app(server, desk, profile)
 
     async def screen(request: Request) -> Response:
-        lang = _language(request)
         token = set_current_request(request)
         try:
             page = app.index()
         finally:
             reset_current_request(token)
-        return HTMLResponse(page.replace('<html lang="zh-CN">', f'<html lang="{lang}">', 1), headers={"Cache-Control": "no-store"})
+        page = page.replace('<html lang="zh-CN">', f'<html lang="{request.state.lang}">', 1)
+        return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
     for path in SCREENS:
         server.add_api_route(path, screen, methods=["GET"], include_in_schema=False)
     static = Static(server, assets=ASSETS, cache=settings.cache_dir / "static", suites=lambda package, path: _suite(app, package, path))
     static.compress_in_background(_suite_files(app))
-    return Door(
-        static,
-        accounts,
-        screens=[*(path.removeprefix("/") for path in SCREENS), "unit"],
-        csp_hashes=app.csp_hashes,
-        dash=app,
-        member_paths=["/map/shapes.json"],
-    )
+    return Door(static, accounts, screens=screens, csp_hashes=app.csp_hashes, dash=app, member_paths=["/map/shapes.json"], cookie=cookie)
 
 
 def _suite(app: "Dash", package: str, path: str) -> tuple[Path | None, bool]:
@@ -183,17 +194,6 @@ def _suite(app: "Dash", package: str, path: str) -> tuple[Path | None, bool]:
 def _suite_files(app: "Dash") -> list[Path]:
     paths = ((sys.modules[package], path) for package, inside in app.registered_paths.items() for path in inside)
     return [file for module, path in paths if (file := Path(module.__path__[0]) / path).is_file()]
-
-
-def _language(request: Any) -> str:
-    """Pick the language of a page: ``?lang=``, the cookie, the account's, the browser's."""
-    from dashboard.i18n import LANGUAGES, negotiate
-
-    actor = getattr(request.state, "actor", None)
-    for lang in (request.query_params.get("lang"), request.cookies.get("lang"), getattr(actor, "lang", "")):
-        if lang in LANGUAGES:
-            return str(lang)
-    return negotiate(request.headers.get("accept-language", ""))
 
 
 def _on_error(error: Exception) -> None:

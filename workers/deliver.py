@@ -218,4 +218,7 @@ def _work(destination: str, this: Process) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    # RQ imports the job's module by its name, and what is installed must be installed there.
+    from workers import deliver
+
+    deliver.main(*sys.argv[1:])

@@ -202,8 +202,7 @@ def _missing(said: dict[str, Any] | None) -> str:
     """Name what is not ready yet."""
     if said is None:
         return "waiting for the web server"
-    checks = said.get("checks")
-    waits = [name for name, check in checks.items() if isinstance(check, dict) and not check.get("ok", True)] if isinstance(checks, dict) else []
+    waits = [name for name, part in {**said, **said.get("processes", {})}.items() if isinstance(part, dict) and part.get("ok") is False]
     return "waiting for " + (", ".join(waits) or "the first pulse")
 
 

@@ -12,13 +12,6 @@
     return subjects;
   }
 
-  function glyph(name) {
-    if (muster.svg) return muster.svg.glyph(name);
-    const holder = document.createElement("span");
-    holder.innerHTML = muster.mapShapes.glyphSvg(name);
-    return holder.firstChild;
-  }
-
   const isPlace = (at) => Array.isArray(at) && Number.isFinite(at[0]) && Number.isFinite(at[1]);
 
   class Marks {
@@ -54,7 +47,7 @@
       if (mark.sev !== sev) {
         mark.sev = sev;
         mark.body.dataset.sev = sev;
-        mark.body.querySelector(".map-mark-glyph").replaceChildren(glyph(`sev-${sev}`));
+        mark.body.querySelector(".map-mark-glyph").replaceChildren(muster.svg.glyph(`sev-${sev}`));
         mark.marker.setZIndexOffset((5 - sev) * 1000 + (kind === "incident" ? 500 : 0));
       }
       if (mark.ring !== ring) {
@@ -79,7 +72,7 @@
       if (kind === "camera_alert") {
         const camera = document.createElement("span");
         camera.className = "map-mark-camera";
-        camera.appendChild(glyph("camera"));
+        camera.appendChild(muster.svg.glyph("camera"));
         body.appendChild(camera);
       }
       body.appendChild(Object.assign(document.createElement("span"), { className: "map-mark-glyph" }));
@@ -102,14 +95,14 @@
       for (const mark of this.known.values()) mark.body.classList.toggle("is-selected", !!what && mark.kind === what.kind && mark.id === what.id);
     }
 
-    /** List what the label painter must know: every marker is in the way, severity 1 and 2 want a label. */
+    /** List what the label painter must know: every marker is in the way, incidents of severity 1 and 2 want a label. */
     labels(cards, text) {
       const out = [];
-      for (const mark of this.known.values()) {
-        const card = cards(mark.kind)[mark.id];
+      for (const [key, mark] of this.known) {
+        const card = (cards[mark.kind] || {})[mark.id];
         if (!card) continue;
-        const wants = mark.kind === "incident" && mark.sev <= 2;
-        out.push({ key: `${mark.kind}:${mark.id}`, lat: mark.lat, lon: mark.lon, half: mark.kind === "incident" ? 14 : 10, rank: mark.sev, text: wants ? text(card) : "" });
+        const incident = mark.kind === "incident";
+        out.push({ key, lat: mark.lat, lon: mark.lon, half: incident ? 14 : 10, rank: mark.sev, text: incident && mark.sev <= 2 ? text(card) : "" });
       }
       return out;
     }

@@ -40,7 +40,7 @@
   }
   function square(ctx, half) {
     ctx.beginPath();
-    ctx.rect(-half, -half, 2 * half, 2 * half);
+    ctx.roundRect(-half, -half, 2 * half, 2 * half, 3);
   }
   function line(ctx, ...points) {
     ctx.beginPath();
@@ -152,17 +152,8 @@
     return Math.min(2000, (mps * Math.max(0, age)) / 1000);
   }
 
-  const SPRITE = "/assets/icons/glyphs.svg";
-  /** Return the markup of a glyph of assets/icons/glyphs.svg (`sev-1`, `unit-lost`, …). */
-  function glyphSvg(name) {
-    const kind = /^sev-(\d)$/.exec(name);
-    const css = kind ? `glyph glyph-sev glyph-sev-${kind[1]}` : "glyph";
-    const href = (muster.glyphs || SPRITE) + "#" + name;
-    return `<svg class="${css}" viewBox="0 0 32 32" aria-hidden="true" focusable="false"><use href="${href}"></use></svg>`;
-  }
-
   muster.mapShapes = {
     ACTIVITIES, CODE, FIRST_TASKED, AGES, LIVE, LATE, STALE, LOST, LIMITS, HEADINGS, LOOKS,
-    ageClass, headingStep, drawUnit, sizeOf, lookIndex, uncertaintyM, glyphSvg,
+    ageClass, headingStep, drawUnit, sizeOf, lookIndex, uncertaintyM,
   };
 })(typeof window === "undefined" ? globalThis : window);

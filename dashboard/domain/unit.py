@@ -36,6 +36,7 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     duty_since: int | None = None
     status: str = "available"
     status_at: int | None = None
+    status_reason: str = ""
     orders: tuple[str, ...] = ()
     changed_at: int = 0
 
@@ -66,7 +67,7 @@ def evolve(state: Unit | None, r: e.Recorded) -> Unit:
         case e.UnitDutyChanged():
             changes = {"on_duty": ev.on_duty, "duty_since": r.occurred_at}
         case e.UnitStatusReported():
-            changes = {"status": ev.status, "status_at": r.occurred_at}
+            changes = {"status": ev.status, "status_at": r.occurred_at, "status_reason": ev.reason}
         case e.UnitAssigned():
             changes = {"orders": (*(o for o in state.orders if o != ev.order_id), ev.order_id)}
         case e.UnitReleased():
@@ -85,10 +86,13 @@ def change_duty(state: Unit, on_duty: bool) -> list[e.Event]:
 
 
 def report_status(state: Unit, status: str, reason: str = "", *, occurred_at: int) -> list[e.Event]:
-    """Take what the unit says of itself; a report older than the last one changes nothing."""
+    """Take what the unit says of itself; the same again, or a report older than the last one, changes nothing.
+
+    Busy for another reason is news: fleets of others tell dispatched, en route and on scene that way.
+    """
     if status not in STATUSES:
         raise Invalid("invalid.unit_status", field="status", value=status, known=", ".join(STATUSES))
-    if state.status == status or (state.status_at is not None and occurred_at < state.status_at):
+    if (state.status, state.status_reason) == (status, reason) or (state.status_at is not None and occurred_at < state.status_at):
         return []
     return [e.UnitStatusReported(status=status, reason=reason)]
 

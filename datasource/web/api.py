@@ -57,7 +57,7 @@ class Intake:
         self.profile = profile
         self.gauge = Gauge(self.wire, backend.clock, limits)
         self._translator = Translator(backend.vault, KnownUnits(backend.store, backend.clock))
-        self._decoders = {
+        self._decoders: dict[type, msgspec.json.Decoder[Any]] = {
             kind: msgspec.json.Decoder(kind) for call in CALLS.values() for kind in (call.body, call.batch, call.raw_batch) if kind
         }
         self._fix = msgspec.json.Decoder(m.BatchPosition)

@@ -102,7 +102,7 @@ class Translator:
         place = check.place(body.lat, body.lon, body.datum, self._mask(body.place_name))
         check.choice(body.category, check.profile.categories, "category")
         check.passed()
-        reporter = await self._seal(check, "report", body.external_ref or key, body.reporter and msgspec.to_builtins(body.reporter))
+        reporter = await self._seal(check, "report", body.external_ref or key, msgspec.to_builtins(body.reporter) if body.reporter else None)
         text = self._mask(body.text)
         if place is None and body.place_name:
             # A place known by name only still tells people where to go.

@@ -35,7 +35,7 @@ class Body(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     """Base of all bodies."""
 
 
-class Person(Body):
+class Person(Body, frozen=True):
     """Personal data: encrypted on arrival, shown to nobody by default."""
 
     name: Annotated[str, Meta(max_length=100)] = ""
@@ -43,7 +43,7 @@ class Person(Body):
     address: Annotated[str, Meta(max_length=300)] = ""
 
 
-class Report(Body):
+class Report(Body, frozen=True):
     """A report 报警/上报. Another report with the same `external_ref` updates the same incident."""
 
     category: Annotated[str, Meta(min_length=1, max_length=40, description="A category of the centre's profile.")]
@@ -64,7 +64,7 @@ class Report(Body):
     event_id: EventId | None = None
 
 
-class CameraAlert(Body):
+class CameraAlert(Body, frozen=True):
     """A scene event of a camera; `ended` says that it is over."""
 
     camera_id: Id
@@ -77,7 +77,7 @@ class CameraAlert(Body):
     event_id: EventId | None = None
 
 
-class Position(Body):
+class Position(Body, frozen=True):
     """A fix of a unit on duty."""
 
     unit_id: Id
@@ -90,7 +90,7 @@ class Position(Body):
     datum: Datum = "wgs84"
 
 
-class BatchPosition(Body):
+class BatchPosition(Body, frozen=True):
     """A fix within a batch; its datum is that of the batch."""
 
     unit_id: Id
@@ -102,21 +102,21 @@ class BatchPosition(Body):
     accuracy: Annotated[float, Meta(ge=0, le=100_000, description="m")] | None = None
 
 
-class PositionBatch(Body):
+class PositionBatch(Body, frozen=True):
     """Many fixes at once: one request, one entry of the stream."""
 
     positions: Annotated[list[BatchPosition], Meta(min_length=1, max_length=BATCH)]
     datum: Datum = "wgs84"
 
 
-class PositionBatchItems(Body):
+class PositionBatchItems(Body, frozen=True):
     """The same batch with its items left raw, to find every wrong one instead of the first."""
 
     positions: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=BATCH)]
     datum: Datum = "wgs84"
 
 
-class UnitStatus(Body):
+class UnitStatus(Body, frozen=True):
     """Duty and the unit's own word."""
 
     unit_id: Id
@@ -127,21 +127,21 @@ class UnitStatus(Body):
     event_id: EventId | None = None
 
 
-class UnitStatusBatch(Body):
+class UnitStatusBatch(Body, frozen=True):
     """Status of many units; all are taken, or none."""
 
     items: Annotated[list[UnitStatus], Meta(min_length=1, max_length=BATCH)]
     event_id: EventId | None = None
 
 
-class UnitStatusBatchItems(Body):
+class UnitStatusBatchItems(Body, frozen=True):
     """The same batch with its items left raw."""
 
     items: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=BATCH)]
     event_id: EventId | None = None
 
 
-class Receipt(Body):
+class Receipt(Body, frozen=True):
     """A unit answers an order. A `device_at` that cannot be is left out; the answer counts all the same."""
 
     order_id: Id
@@ -153,7 +153,7 @@ class Receipt(Body):
     event_id: EventId | None = None
 
 
-class Dispute(Body):
+class Dispute(Body, frozen=True):
     """A case for the ledger 一本账. The same `external_ref` again moves the same case."""
 
     title: Annotated[str, Meta(min_length=1, max_length=200)]
@@ -172,7 +172,7 @@ class Dispute(Body):
     event_id: EventId | None = None
 
 
-class Heartbeat(Body):
+class Heartbeat(Body, frozen=True):
     """The source is alive; `offline` is the full list of its devices that are not."""
 
     occurred_at: Instant
@@ -181,7 +181,7 @@ class Heartbeat(Body):
     event_id: EventId | None = None
 
 
-class Unit(Body):
+class Unit(Body, frozen=True):
     """Master data of a unit 应急单元."""
 
     unit_id: Id
@@ -196,7 +196,7 @@ class Unit(Body):
     lon: Lon | None = None
 
 
-class Units(Body):
+class Units(Body, frozen=True):
     """Units this source speaks for."""
 
     units: Annotated[list[Unit], Meta(min_length=1, max_length=BATCH)]
@@ -204,7 +204,7 @@ class Units(Body):
     event_id: EventId | None = None
 
 
-class Camera(Body):
+class Camera(Body, frozen=True):
     """Master data of a camera; of one on private premises only its health is ever shown."""
 
     camera_id: Id
@@ -215,7 +215,7 @@ class Camera(Body):
     private_premises: bool = False
 
 
-class Cameras(Body):
+class Cameras(Body, frozen=True):
     """Cameras this source speaks for."""
 
     cameras: Annotated[list[Camera], Meta(min_length=1, max_length=BATCH)]

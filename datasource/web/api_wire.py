@@ -104,7 +104,7 @@ class RedisWire:
     async def accept(self, key: str, digest: str, facts: Sequence[bytes]) -> str:
         """Keep the facts and the key, or neither."""
         keys = [f"{self._prefix}{STREAM}"] + ([f"{self._prefix}{_IDEM}:{key}"] if key else [])
-        args = [digest, REMEMBER_S, *facts]
+        args: list[Any] = [digest, REMEMBER_S, *facts]
         async with self._turn:
             try:
                 if not self._replicas:

@@ -25,7 +25,7 @@ from datasource.accounts import Accounts
 from datasource.errors import Unavailable
 from datasource.web import dash_guard, pages
 from datasource.web.bodies import Message, Receive, header, read_body
-from datasource.web.problems import Problem, from_refusal
+from datasource.web.problems import Problem, from_fault
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -111,11 +111,9 @@ class Door:
         except ClientDisconnect:
             return
         except Exception as fault:
-            problem = fault if isinstance(fault, Problem) else _as_problem(fault, scope["path"])
-            if not out.started:
-                await self._say(scope, problem, lang, visitor)(scope, receive, out)
-            elif not isinstance(fault, Problem):
+            if out.started:
                 raise
+            await pages.answer(scope, _as_problem(fault, scope["path"]), lang, visitor)(scope, receive, out)
 
     async def _enter(self, scope: Scope, receive: Receive, zone: str, visitor: Actor | None) -> tuple[Response | None, Receive]:
         """Decide about a request: an answer to give here, or None to hand it on with the returned ``receive``."""
@@ -125,7 +123,7 @@ class Door:
         if method not in (allowed := self._methods(zone, path)):
             raise Problem("method", headers={"Allow": ", ".join(sorted(allowed))}, allow=", ".join(sorted(allowed)))
         if zone in ("screen", "member", "dash") and visitor is None:
-            if zone == "dash" or method not in SAFE or not _wants_page(scope):
+            if zone == "dash" or method not in SAFE or not pages.wants_page(scope):
                 raise Problem("unauthenticated")
             there = path + (f"?{query}" if (query := scope.get("query_string", b"").decode("latin-1")) else "")
             return RedirectResponse(f"/sign-in?next={quote(there, safe='')}", 303, {"Cache-Control": "no-store"}), receive
@@ -233,14 +231,6 @@ class Door:
         finally:
             _current.reset(mark)
 
-    def _say(self, scope: Scope, problem: Problem, lang: str, visitor: Actor | None) -> Response:
-        """Put a refusal into the form the asker reads: a page for people, a document for programs."""
-        if scope["path"].startswith(("/api/", "/_dash-")) or not _wants_page(scope):
-            if problem.kind == "unauthenticated":
-                problem.headers.setdefault("WWW-Authenticate", 'Bearer realm="muster"')
-            return problem.response(lang)
-        return pages.refusal(problem, lang, visitor)
-
     def _headers(self) -> list[tuple[bytes, bytes]]:
         if not self._policy:
             hashes = self._csp_hashes() if callable(self._csp_hashes) else self._csp_hashes
@@ -273,8 +263,7 @@ class Door:
                     return
                 raise Problem("unauthenticated")
         except Exception as fault:
-            problem = fault if isinstance(fault, Problem) else _as_problem(fault, scope["path"])
-            await _deny(scope, receive, send, problem, lang)
+            await _deny(scope, receive, send, _as_problem(fault, scope["path"]), lang)
             return
         await self._pass_on(scope, receive, send, visitor)
 
@@ -344,18 +333,11 @@ def _listed(path: str, listed: Iterable[str]) -> bool:
     return any(path == entry or (entry != "/" and entry.endswith("/") and path.startswith(entry)) for entry in listed)
 
 
-def _wants_page(scope: Scope) -> bool:
-    accepts = header(scope, b"accept")
-    return "text/html" in accepts or (not accepts or accepts == "*/*") and not header(scope, b"authorization")
-
-
 def _as_problem(fault: Exception, path: str) -> Problem:
-    if isinstance(fault, Refused):
-        return from_refusal(fault)
-    if isinstance(fault, Unavailable):
-        return Problem("unavailable", headers={"Retry-After": "2"})
-    log.error("request failed", path=path, exc_info=fault)
-    return Problem("internal")
+    problem = from_fault(fault)
+    if problem.kind == "internal":
+        log.error("request failed", path=path, exc_info=fault)
+    return problem
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -4,7 +4,7 @@ Plain on purpose: they work before Dash has loaded, without JavaScript, and on a
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,11 @@ from dashboard.config import Profile
 from dashboard.domain.centre import within
 from dashboard.domain.commands import Actor
 from dashboard.domain.errors import Refused
-from dashboard.i18n import LANGUAGES, text
+from dashboard.i18n import DEFAULT, LANGUAGES, text
 from dashboard.ports import Store
 from datasource.accounts import LINK_MS, Accounts, SignedIn, TooManyFailures
-from datasource.web.problems import Problem
+from datasource.web.bodies import header
+from datasource.web.problems import Problem, from_fault
 
 FOLDER = Path(__file__).resolve().parents[2] / "layouts" / "pages"
 YEAR_S = 365 * 86_400
@@ -52,8 +53,28 @@ def refusal(problem: Problem, lang: str, visitor: Actor | None) -> HTMLResponse:
     if problem.kind == "forbidden" and problem.errors and (action := str(problem.errors[0].params.get("action", ""))):
         needs = text("page.listing", lang).join(text(f"role.{role}", lang) for role in access.roles_that_may(action))
     return render(
-        "error.html", lang, problem.status, problem.headers, title=said["title"], detail=said["detail"], status=problem.status, needs=needs, visitor=visitor
+        "error.html", lang, problem.status, problem.headers, title=said["title"], detail=said["detail"], code=problem.status, needs=needs, visitor=visitor
     )
+
+
+def wants_page(scope: MutableMapping[str, Any]) -> bool:
+    """Say whether a person asks (a browser going to an address) rather than a program."""
+    accepts = header(scope, b"accept")
+    return "text/html" in accepts or (accepts in ("", "*/*") and not header(scope, b"authorization"))
+
+
+def answer(scope: MutableMapping[str, Any], problem: Problem, lang: str, visitor: Actor | None) -> Response:
+    """Put a refusal into the form the asker reads: a page for people, a document for programs."""
+    if scope["path"].startswith(("/api/", "/_dash-")) or not wants_page(scope):
+        if problem.kind == "unauthenticated":
+            problem.headers.setdefault("WWW-Authenticate", 'Bearer realm="muster"')
+        return problem.response(lang)
+    return refusal(problem, lang, visitor)
+
+
+async def on_fault(request: Request, fault: Exception) -> Response:
+    """Answer for a handler that raised (to be registered with the application)."""
+    return answer(request.scope, from_fault(fault), getattr(request.state, "lang", DEFAULT), getattr(request.state, "actor", None))
 
 
 def safe_next(value: str) -> str:
@@ -95,7 +116,7 @@ class Pages:
 
     def _home(self, request: Request, visitor: Actor, status: int = 200, **more: Any) -> Response:
         lang = request.state.lang
-        answer = render(
+        page = render(
             "home.html",
             lang,
             status,
@@ -107,7 +128,7 @@ class Pages:
             demo=self._demo,
             **more,
         )
-        return _remember_language(request, answer)
+        return _remember_language(request, page)
 
     def screens_of(self, visitor: Actor) -> list[str]:
         """List the screens an actor may open."""
@@ -125,10 +146,10 @@ class Pages:
     def _form(self, request: Request, there: str, *, status: int = 200, wrong: str = "", username: str = "", headers: Mapping[str, str] | None = None) -> Response:
         lang = request.state.lang
         centre = self._profile.title if lang == "zh-CN" else self._profile.title_en
-        answer = render(
+        page = render(
             "sign-in.html", lang, status, headers, next=there, wrong=wrong, username=username, centre=centre, languages=LANGUAGES, demo=self._demo
         )
-        return _remember_language(request, answer)
+        return _remember_language(request, page)
 
     async def sign_in(self, request: Request) -> Response:
         """Sign in with user name and password."""
@@ -148,9 +169,9 @@ class Pages:
         if token := request.state.cookie:
             visitor = getattr(request.state, "actor", None)
             await asyncio.to_thread(self._accounts.end_session, token=token, by=visitor.id if visitor else "", address=address(request.scope))
-        answer = RedirectResponse("/sign-in", 303)
-        answer.delete_cookie(self._cookie, path="/")
-        return answer
+        gone = RedirectResponse("/sign-in", 303)
+        gone.delete_cookie(self._cookie, path="/")
+        return gone
 
     async def go(self, request: Request) -> Response:
         """Sign in with a one-time link.  A browser that only looks ahead does not spend it."""
@@ -165,8 +186,8 @@ class Pages:
     def _enter(self, request: Request, signed: SignedIn, there: str) -> Response:
         mine = self.screens_of(signed.actor)
         # A wall or a telephone has one screen and nobody in front of it to choose.
-        answer = RedirectResponse(there or (f"/{mine[0]}" if len(mine) == 1 else "/"), 303, {"Cache-Control": "no-store"})
-        answer.set_cookie(
+        onward = RedirectResponse(there or (f"/{mine[0]}" if len(mine) == 1 else "/"), 303, {"Cache-Control": "no-store"})
+        onward.set_cookie(
             self._cookie,
             signed.token,
             max_age=signed.lasts_ms // 1000 if signed.lasts_ms > 7 * 86_400_000 else 7 * 86_400,
@@ -175,7 +196,7 @@ class Pages:
             samesite="lax",
             secure=_is_secure(request),
         )
-        return answer
+        return onward
 
     # --- telephones -------------------------------------------------------------------------
 
@@ -248,10 +269,10 @@ async def _form_of(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in fields.items()}
 
 
-def _remember_language(request: Request, answer: Response) -> Response:
+def _remember_language(request: Request, page: Response) -> Response:
     asked = request.query_params.get("lang", "")
     if asked in LANGUAGES:
-        answer.set_cookie("lang", asked, max_age=YEAR_S, path="/", samesite="lax", secure=_is_secure(request))
-    return answer
+        page.set_cookie("lang", asked, max_age=YEAR_S, path="/", samesite="lax", secure=_is_secure(request))
+    return page
 
 

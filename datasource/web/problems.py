@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from dashboard.domain import errors
 from dashboard.i18n import text
+from datasource.errors import Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 SHOWN_ERRORS = 50
@@ -109,6 +110,17 @@ def from_refusal(refusal: errors.Refused) -> Problem:
     """Turn a refusal of the domain into a problem; its own key and field stay what they are."""
     kind = next(kind for cls, kind in _KINDS if isinstance(refusal, cls))
     return Problem(kind, errors=[FieldError(refusal.field or "", refusal.key, refusal.params)])
+
+
+def from_fault(fault: Exception) -> Problem:
+    """Turn whatever a request ran into into a problem; what nobody foresaw is ``internal``."""
+    if isinstance(fault, Problem):
+        return fault
+    if isinstance(fault, errors.Refused):
+        return from_refusal(fault)
+    if isinstance(fault, Unavailable):
+        return Problem("unavailable", headers={"Retry-After": "2"})
+    return Problem("internal")
 
 
 # What msgspec says of a body that does not fit, and the reason we give for it.  ``what`` names the type in its words.

@@ -6,13 +6,16 @@ from typing import NamedTuple
 from starlette.applications import Starlette
 
 from dashboard.config import Profile
+from dashboard.domain.errors import Refused
 from datasource.accounts import Accounts
+from datasource.errors import Unavailable
 from datasource.web import api
 from datasource.web.api_gauge import DEFAULT_LIMITS, Limits
 from datasource.web.api_wire import Wire
 from datasource.web.door import COOKIE
 from datasource.web.health import PROCESSES, Check, Health
-from datasource.web.pages import Pages
+from datasource.web.pages import Pages, on_fault
+from datasource.web.problems import Problem
 
 
 class Routes(NamedTuple):
@@ -52,4 +55,6 @@ def build_routes(
     health = Health(intake.wire, intake.gauge, backend.store, backend.clock, processes=processes, checks=checks)
     pages = Pages(accounts, profile, backend.store, screens, cookie=cookie, public_url=public_url, demo=demo)
     app.router.routes.extend([*api.routes(intake, profile), *health.routes(), *pages.routes()])
+    for fault in (Problem, Refused, Unavailable, Exception):
+        app.add_exception_handler(fault, on_fault)
     return Routes(intake, health, pages)

@@ -55,7 +55,7 @@ def test_comparisons(ask: Ask) -> None:
 
 def test_membership(ask: Ask) -> None:
     assert ask(("severity", "in", [1, 4])) == ids(0, 3, 4, 7, 8)
-    assert ask(("severity", "in", (n for n in (1,)))) == ids(0, 4, 8)
+    assert ask(("severity", "in", frozenset({1}))) == ids(0, 4, 8)
     assert ask(("severity", "in", {9})) == []
     assert ask(("severity", "in", [])) == []
     assert ask(("id", "in", [f"I{n:02}" for n in range(500)])) == ids(*range(11))

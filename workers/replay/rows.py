@@ -5,7 +5,7 @@ import gzip
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from workers.replay.mapping import Mapping, MappingError
 
@@ -25,8 +25,7 @@ def read_rows(path: Path, mapping: Mapping, passed: Callable[[int], None] | None
     """
     csv.field_size_limit(LINE_LIMIT)
     with path.open("rb") as raw:
-        zipped = path.suffix == ".gz"
-        plain: IO[bytes] = gzip.open(raw) if zipped else raw  # type: ignore[assignment]
+        plain: Any = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
         with io.TextIOWrapper(plain, encoding=mapping.encoding, errors="replace", newline="") as text:
             reader = csv.reader(text, delimiter=mapping.delimiter or _delimiter(path))
             try:
@@ -38,7 +37,7 @@ def read_rows(path: Path, mapping: Mapping, passed: Callable[[int], None] | None
             yield from _rows(reader, names, raw, passed)
 
 
-def _rows(reader: "csv._reader", names: list[str], raw: IO[bytes], passed: Callable[[int], None] | None) -> Iterator[tuple[int, Row | BadRow]]:
+def _rows(reader: Any, names: list[str], raw: IO[bytes], passed: Callable[[int], None] | None) -> Iterator[tuple[int, Row | BadRow]]:
     count = 0
     while True:
         try:

@@ -47,7 +47,7 @@ class Translator:
         if rules is None or not (rules.closes or rules.closes_after_min):
             return
         for ref, (at, line) in self._ends.items():
-            over = at + int(rules.closes_after_min * 60_000)
+            over = at + int(rules.closes_after_min * 60_000) + 1  # after everything else of that instant
             body = {"category": self._bodies[ref], "external_ref": ref, "closed": True, "event_id": f"{ref}-over"}
             yield Event(over, line, CLOSING, ref, over, body)
 
@@ -202,7 +202,7 @@ def _instant_reader(form: str, zone_name: str) -> Any:
         return lambda text: round(float(text) * 1000)
     if form == "unix_ms":
         return lambda text: round(float(text))
-    read = datetime.fromisoformat if form == "iso" else lambda text: datetime.strptime(text, form)
+    read = datetime.fromisoformat if form == "iso" else lambda text: datetime.strptime(text, form)  # noqa: DTZ007 - epoch() adds the zone
 
     # Rows of one call repeat the same instants, and strptime is slow.
     return lru_cache(4096)(lambda text: epoch(read(text)))

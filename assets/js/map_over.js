@@ -1,0 +1,133 @@
+/* What is drawn over the units: how far a stale one may have gone, the selection, and labels. Labels follow their units in
+   every picture; which are shown and on which side is decided a few times a second. */
+(function (root) {
+  "use strict";
+  const muster = (root.muster = root.muster || {});
+  const PLACE_EVERY_MS = 250;
+  const FEW_CIRCLES = 6, MOST_NAMED = 240;
+  const RANKS = [[4, 20], [3, 30], [2, 40], [1, 45], [0, 50]]; // lost, awaiting, en route, accepted, on scene
+
+  class Over {
+    /** `feed`: {say, labels() → incidents and the like, covers() → boxes no label may lie under, withLabels}. */
+    constructor(feed, scene, roster, ink) {
+      Object.assign(this, { feed, scene, roster, ink, selected: null });
+      this.sides = new Map();
+      this.shown = [];
+      this.again();
+    }
+
+    /** Choose labels anew in the next picture. */
+    again() {
+      this.chosenAt = -Infinity;
+    }
+
+    /** Draw on a 2D context in device pixels. */
+    draw(ctx, view, units, now, t) {
+      const k = this.ink.k;
+      ctx.setTransform(k, 0, 0, k, 0, 0);
+      this._uncertainty(ctx, view, units, now);
+      this._selection(ctx);
+      if (this.feed.withLabels) this._labels(ctx, view, units, now, t);
+      ctx.setTransform(1, 0, 0, 1, 0, 0);
+    }
+
+    _uncertainty(ctx, view, units, now) {
+      const { scene } = this, S = muster.mapShapes, stale = [], idle = [];
+      for (let i = 0; i < 4; i++) for (const s of scene.top[i]) if (scene.age[s] === S.STALE) stale.push(s);
+      // Idle ones only where they stay few; their dashed rings say it anyway.
+      for (let i = 0; i < scene.idleCount && idle.length <= FEW_CIRCLES; i++) if (scene.age[scene.idle[i]] === S.STALE) idle.push(scene.idle[i]);
+      if (!scene.counting && idle.length <= FEW_CIRCLES) stale.push(...idle);
+      const q = this.ink.scale;
+      ctx.strokeStyle = this.ink.colours.t3;
+      ctx.lineWidth = q;
+      ctx.setLineDash([4 * q, 4 * q]);
+      for (const s of stale) {
+        const metres = S.uncertaintyM(units.speed[s], now - units.at[s]);
+        const r = (metres / muster.mapScene.ground(scene.lat[s])) * view.world;
+        if (r < 10 * q) continue;
+        ctx.beginPath();
+        ctx.arc(scene.x[s], scene.y[s], r, 0, 2 * Math.PI);
+        ctx.stroke();
+      }
+      ctx.setLineDash([]);
+    }
+
+    _selection(ctx) {
+      const s = this.roster.slots.get(this.selected), { scene } = this;
+      if (!scene.shows(s)) return;
+      const q = this.ink.scale;
+      for (const [width, token] of [[6, "bg0"], [2.5, "t1"]]) {
+        ctx.beginPath();
+        ctx.arc(scene.x[s], scene.y[s], 17 * q, 0, 2 * Math.PI);
+        ctx.lineWidth = width * q;
+        ctx.strokeStyle = this.ink.colours[token];
+        ctx.stroke();
+      }
+    }
+
+    _labels(ctx, view, units, now, t) {
+      if (t - this.chosenAt >= PLACE_EVERY_MS) this._choose(view, units, now, t);
+      const { scene } = this, k = this.ink.k;
+      for (const label of this.shown) {
+        if (label.slot === undefined) {
+          label.x = label.mx * view.world - view.left;
+          label.y = label.my * view.world - view.top;
+        } else {
+          if (!scene.shows(label.slot)) continue;
+          label.x = scene.x[label.slot];
+          label.y = scene.y[label.slot];
+        }
+        const box = muster.mapLabels.boxAt(label.side, label);
+        ctx.drawImage(label.image, Math.round(box.x * k) / k, Math.round(box.y * k) / k, label.w, label.h);
+      }
+    }
+
+    _choose(view, units, now, t) {
+      this.chosenAt = t;
+      const { mercX, mercY } = muster.mapScene, q = this.ink.scale;
+      const box = (key, x, y, half) => ({ key, x: x - half, y: y - half, w: 2 * half, h: 2 * half });
+      const obstacles = this.feed.covers ? this.feed.covers() : [];
+      const labels = this._unitLabels(units, now);
+      for (const l of labels) obstacles.push(box(l.key, l.x, l.y, 10 * q));
+      for (const more of this.feed.labels()) {
+        const mx = mercX(more.lon), my = mercY(more.lat);
+        const x = mx * view.world - view.left, y = my * view.world - view.top;
+        if (x < 0 || y < 0 || x > view.w || y > view.h) continue;
+        const half = more.half * q;
+        obstacles.push(box(more.key, x, y, half));
+        if (more.text) labels.push({ ...more, mx, my, x, y, gap: half + 3 * q, strong: true });
+      }
+      for (const l of labels) {
+        l.image = this.ink.text(l.text, l.strong);
+        l.w = l.image.width / this.ink.k;
+        l.h = l.image.height / this.ink.k;
+      }
+      const placed = muster.mapLabels.place(labels, obstacles, view, this.sides);
+      this.sides = new Map([...placed].map(([key, { side }]) => [key, side]));
+      this.shown = labels.filter((l) => placed.has(l.key));
+      for (const l of this.shown) l.side = this.sides.get(l.key);
+    }
+
+    /* Units with a label, most wanted first: the selected, the lost, those without an answer, on the way, there. */
+    _unitLabels(units, now) {
+      const { scene, roster, feed } = this, S = muster.mapShapes, out = [];
+      const chosen = roster.slots.get(this.selected);
+      const add = (s, rank, gap) => {
+        const name = muster.mapLabels.cut(roster.names[s], 14), age = scene.age[s];
+        let text = name;
+        if (age === S.LOST) text = feed.say("map.label_lost", { name, time: muster.words.minute(units.at[s]) });
+        else if (age !== S.LIVE) text = feed.say("map.label_age", { name, age: muster.words.span(now - units.at[s]) });
+        out.push({ key: `unit:${roster.ids[s]}`, slot: s, x: scene.x[s], y: scene.y[s], gap: gap * this.ink.scale, rank, text, strong: age === S.LOST });
+      };
+      if (scene.shows(chosen)) add(chosen, 0, 21);
+      for (const [list, rank] of RANKS)
+        for (const s of scene.top[list]) {
+          if (out.length >= MOST_NAMED) return out;
+          if (s !== chosen) add(s, rank, 13);
+        }
+      return out;
+    }
+  }
+
+  muster.mapOver = { Over };
+})(typeof window === "undefined" ? globalThis : window);
