@@ -68,6 +68,8 @@ def configuration(settings: Settings) -> str:
             "stop-writes-on-bgsave-error no",
             "tcp-backlog 511",
             "hz 10",
+            # Its title would overwrite the environment by which an instance's processes are told apart.
+            "set-proc-title no",
             "",
         )
     )

@@ -4,6 +4,7 @@ The parent stays small: migrating, accounts and certificates happen in a child t
 processes run under supervisord (``workers/supervise.py``).  This process only waits, and everything dies with it.
 """
 
+import http.client
 import json
 import os
 import signal
@@ -11,8 +12,6 @@ import ssl
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -92,22 +91,23 @@ class Instance:
     def readiness(self) -> dict[str, Any] | None:
         """Return what ``/readyz`` says (member ``ready``), or None while nobody answers."""
         host = "127.0.0.1" if self.settings.host in ("0.0.0.0", "::", "") else self.settings.host
-        url = f"{self.settings.scheme}://{host}:{self.settings.port}/readyz"
-        # Our own server on this machine: whether its certificate names the loopback address does not matter here.
-        unchecked = ssl.create_default_context()
-        unchecked.check_hostname = False
-        unchecked.verify_mode = ssl.CERT_NONE
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=unchecked))
+        connection: http.client.HTTPConnection
+        if self.settings.tls:
+            # Our own server on this machine: whether its certificate names the loopback address does not matter here.
+            unchecked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            unchecked.check_hostname = False
+            unchecked.verify_mode = ssl.CERT_NONE
+            connection = http.client.HTTPSConnection(host, self.settings.port, timeout=3, context=unchecked)
+        else:
+            connection = http.client.HTTPConnection(host, self.settings.port, timeout=3)
         try:
-            with opener.open(url, timeout=3) as answer:
-                return {**json.loads(answer.read()), "ready": True}
-        except urllib.error.HTTPError as error:
-            try:
-                return {**json.loads(error.read()), "ready": False}
-            except ValueError:
-                return None
-        except (OSError, ValueError):
+            connection.request("GET", "/readyz")
+            answer = connection.getresponse()
+            return {**json.loads(answer.read()), "ready": answer.status == 200}
+        except (OSError, ValueError, http.client.HTTPException):
             return None
+        finally:
+            connection.close()
 
     def stop(self) -> None:
         """Stop everything in order; what does not stop is killed."""
@@ -157,6 +157,8 @@ def up(settings: Settings, console: Console) -> int:
     asked = Asked(instance.kill)
     try:
         with console.status("preparing the database …") as status:
+            if not console.is_terminal:
+                console.print("starting …")
             said = instance.prepare()
             if not asked.to_stop:
                 instance.start()

@@ -61,7 +61,7 @@
       let count = 0, gliding = 0;
       for (let s = 0; s < n; s++) {
         const code = act[s];
-        age && (age[s] = OUTSIDE);
+        age[s] = OUTSIDE;
         if (!code) continue;
         st.units++;
         const at = units.at[s];

@@ -221,7 +221,7 @@
       },
       marks: { state: aged === "late" || aged === "stale" ? `state-${aged}` : "" },
     };
-    if (aged) row.data.age = aged;
+    row.data.age = state === "lost" ? null : aged;
     if (state === "lost") {
       row.cells.time = joined(say("activity.lost"), age === null ? "" : w().timer(age, c.texts));
       row.cells.state = age === null ? say("wall.units.no_position") : say("wall.units.last_seen", { time: w().minute(at) });
@@ -371,7 +371,7 @@
       const sum = hours.reduce((n, [, m]) => n + m, 0);
       const top = hours.reduce((best, h) => (h[1] > best[1] ? h : best), [0, 0]);
       const sub = top[1] ? say("wall.kpi.today_sub", { n: w().count(sum), hour: say("time.hour", { h: w().hour(top[0]) }) }) : "";
-      return { part: i, number: i.today, unit: say("wall.kpi.unit_piece"), sub, hours };
+      return { part: i, number: i.today, unit: say("wall.kpi.unit_today"), sub, hours };
     },
   };
   const PART = { unacked: "alarms", open: "incidents", awaiting: "orders", available: "units", disputes: "disputes", cameras: "cameras", today: "incidents" };
@@ -404,7 +404,7 @@
     if (silent) {
       shown.sub = say("wall.kpi.partial", { sources: silent, state: say(`source_state.${given}`), age: age === null ? "" : w().timer(age) });
     } else if (state === "stale") {
-      shown.sub = say("wall.kpi.stale", { age: w().timer(age), value: last, time: part.as_of ? w().minute(part.as_of) : w().DASH });
+      shown.sub = say("wall.kpi.stale", { age: w().timer(age), time: part.as_of ? w().minute(part.as_of) : w().DASH });
     } else if (state === "lost") {
       const known = value !== w().DASH && part.as_of;
       Object.assign(shown, { value: w().DASH, unit: "", edge: "", glyph: "", hours: null, sub: known ? say("wall.kpi.lost", { age: w().timer(age), value: last }) : say("wall.kpi.lost_never") });

@@ -15,7 +15,7 @@ from datasource.errors import Unavailable
 from datasource.sql.database import Database
 from datasource.sql.turn import Turn
 from tests.contract.scenes import noted, opened
-from tests.fixtures_store import Stores
+from tests.fixtures_store import Postgres, Stores
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,10 +63,8 @@ def test_a_writer_killed_in_its_transaction_leaves_what_it_had_committed_and_nob
 
 
 @pytest.mark.integration
-def test_postgresql_is_told_to_drop_writers_that_freeze_and_waits_that_last(databases: Stores) -> None:
-    if databases.kind != "postgresql":
-        pytest.skip("SQLite has no server that could")
-    database = Database(databases.url)
+def test_postgresql_is_told_to_drop_writers_that_freeze_and_waits_that_last(postgres: Postgres) -> None:
+    database = Database(postgres.fresh())
     with database.writing() as connection:
         assert connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar() == "10s"
         assert connection.execute(text("SHOW lock_timeout")).scalar() == "5s"
