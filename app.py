@@ -172,13 +172,29 @@ def create_server(settings: "Settings", backend: "Backend | None" = None) -> "AS
         finally:
             reset_current_request(token)
         page = page.replace('<html lang="zh-CN">', f'<html lang="{request.state.lang}">', 1)
-        return HTMLResponse(page, headers={"Cache-Control": "no-store"})
+        answer = HTMLResponse(page, headers={"Cache-Control": "no-store"})
+        if request.query_params.get("lang") == request.state.lang:  # the page's callbacks then answer in it, too
+            answer.set_cookie("lang", request.state.lang, max_age=365 * 86_400, samesite="lax", secure=settings.tls)
+        return answer
 
     for path in SCREENS:
         server.add_api_route(path, screen, methods=["GET"], include_in_schema=False)
-    static = Static(server, assets=ASSETS, cache=settings.cache_dir / "static", suites=lambda package, path: _suite(app, package, path))
+    static = Static(
+        server,
+        assets=ASSETS,
+        cache=settings.cache_dir / "static",
+        suites=lambda package, path: _suite(app, package, path),
+    )
     static.compress_in_background(_suite_files(app))
-    return Door(static, accounts, screens=screens, csp_hashes=app.csp_hashes, dash=app, member_paths=["/map/shapes.json"], cookie=cookie)
+    return Door(
+        static,
+        accounts,
+        screens=screens,
+        csp_hashes=app.csp_hashes,
+        dash=app,
+        member_paths=["/map/shapes.json"],
+        cookie=cookie,
+    )
 
 
 def _suite(app: "Dash", package: str, path: str) -> tuple[Path | None, bool]:

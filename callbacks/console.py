@@ -44,35 +44,37 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
 
     @app.callback(
         Output(ids.CONSOLE_TIMELINE, "children"),
-        Output(ids.CONSOLE_RECOMMENDED, "options"),
-        Output(ids.CONSOLE_RECOMMENDED, "value"),
+        Output(ids.CONSOLE_RECOMMENDED, "children"),
+        Output(ids.CONSOLE_CHOSEN, "data"),
         Output(ids.CONSOLE_TEXT, "value"),
         Output(ids.CONSOLE_DRAWN, "data"),
         Input(ids.CONSOLE_SELECTION, "data"),
         State(ids.CONSOLE_DRAWN, "data"),
-        State(ids.CONSOLE_RECOMMENDED, "value"),
+        State(ids.CONSOLE_CHOSEN, "data"),
         prevent_initial_call=True,
     )
-    async def draw(selection: Result | None, drawn: str | None, chosen: str | None) -> tuple[Any, ...]:
+    async def draw(selection: Result | None, drawn: str | None, wish: Result | None) -> tuple[Any, ...]:
         incident_id = (selection or {}).get("incident")
         if not incident_id:
-            return [], [], None, "", ""
+            return [], [], {}, "", ""
         actor, lang = asking(app), language(app)
         try:
             story = await asyncio.to_thread(desk.read, "incident", actor, incident_id=incident_id)
             ranked = await asyncio.to_thread(desk.read, "recommend", actor, incident_id=incident_id)
         except Refused as no:
-            return html.Li(explain(no, lang)), [], None, "", incident_id
+            return html.Li(explain(no, lang)), [], {}, "", incident_id
         names = profile.texts(lang)
         taken = {o.unit_id for o in story["orders"] if o.ended_at is None}
         free = [one for one in ranked if one.unit_id not in taken]
-        options = [{"label": candidate(one, names, lang), "value": one.unit_id} for one in free]
+        chosen = (wish or {}).get("unit")
         keep = chosen if drawn == incident_id and any(one.unit_id == chosen for one in free) else None
         best = keep or next((one.unit_id for one in free if one.group == "ready"), None)
+        rows = [candidate(one, names, lang, chosen=one.unit_id == best) for one in free]
+        none = html.P(text("console.recommended_none", lang), className="quiet-line")
         known = profile.categories[story["incident"].category]
         order_text = known.order_text if lang.startswith("zh") or not known.order_text_en else known.order_text_en
         lines = timeline(story["timeline"], story["unit_names"], lang)
-        return lines, options, best, no_update if drawn == incident_id else order_text, incident_id
+        return lines, rows or none, {"unit": best}, no_update if drawn == incident_id else order_text, incident_id
 
     @app.callback(
         Output(ids.CONSOLE_RESULT, "data", allow_duplicate=True),
@@ -91,14 +93,15 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
         Output(ids.CONSOLE_BUSY, "value"),
         Input(ids.CONSOLE_SEND, "n_clicks"),
         SELECTION,
-        State(ids.CONSOLE_RECOMMENDED, "value"),
+        State(ids.CONSOLE_CHOSEN, "data"),
         State(ids.CONSOLE_TEXT, "value"),
         State(ids.CONSOLE_BUSY, "value"),
         prevent_initial_call=True,
     )
     async def send(
-        _: int, selection: Result, unit: str | None, words: str | None, busy: list[str]
+        _: int, selection: Result, wish: Result | None, words: str | None, busy: list[str]
     ) -> tuple[Result, list[str]]:
+        unit = (wish or {}).get("unit") or ""
         chosen: dict[str, Candidate] = {}
 
         def order(actor: Actor) -> Command:
@@ -107,7 +110,7 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
             eta = chosen[unit].eta_s if unit in chosen else None
             return c.SendOrder(
                 incident_id=selection["incident"],
-                unit_id=unit or "",
+                unit_id=unit,
                 text=words or "",
                 confirm_busy=bool(busy),
                 eta_s=eta,
@@ -167,11 +170,12 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
         Input(ids.REPORT_LON, "value"),
         prevent_initial_call=True,
     )
-    async def possible(category: str, lat: float | None, lon: float | None) -> list[Component]:
-        if lat is None or lon is None or not valid(lat, lon):
+    async def possible(category: str, lat: str | None, lon: str | None) -> list[Component]:
+        place = _place(lat, lon)
+        if place is None:
             return []
         actor, lang = asking(app), language(app)
-        found = await asyncio.to_thread(desk.read, "duplicates", actor, category=category, lat=lat, lon=lon)
+        found = await asyncio.to_thread(desk.read, "duplicates", actor, category=category, lat=place.lat, lon=place.lon)
         rows = [
             html.Li(text("console.duplicate_row", lang, no=d["no"], title=d["title"], m=d["distance_m"]))
             for d in found[:5]
@@ -195,17 +199,20 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
         form = dict(zip(_CLEARED, typed, strict=True))
 
         def opening(actor: Actor) -> Command:
-            lat, lon = form[ids.REPORT_LAT], form[ids.REPORT_LON]
-            if lat is None or lon is None or not valid(lat, lon):
+            place = _place(form[ids.REPORT_LAT], form[ids.REPORT_LON], form[ids.REPORT_PLACE] or "")
+            if place is None:
                 raise Invalid("invalid.place", field="place")
+            people = str(form[ids.REPORT_PEOPLE] or "0").strip()
+            if not people.isdigit():
+                raise Invalid("invalid.people", field="people", value=people)
             person = {"name": form[ids.REPORT_CALLER], "phone": form[ids.REPORT_PHONE]}
             return c.OpenIncident(
                 category=category,
                 severity=level,
                 title=form[ids.REPORT_TITLE] or "",
                 text=form[ids.REPORT_TEXT] or "",
-                place=Place(lat=lat, lon=lon, name=form[ids.REPORT_PLACE] or ""),
-                people=int(form[ids.REPORT_PEOPLE] or 0),
+                place=place,
+                people=int(people),
                 reporter=desk.seal(numbers.fresh("R"), person),
             )
 
@@ -223,6 +230,15 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
         Input(ids.CONSOLE_RESULT, "data"),
         prevent_initial_call=True,
     )
+
+
+def _place(lat: str | None, lon: str | None, name: str = "") -> Place | None:
+    """Read a place that was typed or clicked; None when it is not one."""
+    try:
+        found = Place(lat=float(lat or ""), lon=float(lon or ""), name=name)
+    except ValueError:
+        return None
+    return found if valid(found.lat, found.lon) else None
 
 
 _CLEARED = (

@@ -1,6 +1,6 @@
 """Routing: the address changes, its screen is drawn."""
 
-from dash import Dash, Input, Output
+from dash import Dash, Input, Output, State
 from dash.development.base_component import Component
 
 from callbacks.who import asking, language
@@ -12,6 +12,6 @@ from layouts.shell import screen_for
 def register(app: Dash, profile: Profile) -> None:
     """Listen to the address."""
 
-    @app.callback(Output(ids.SCREEN, "children"), Input(ids.LOCATION, "pathname"), Input(ids.LOCATION, "search"))
+    @app.callback(Output(ids.SCREEN, "children"), Input(ids.LOCATION, "pathname"), State(ids.LOCATION, "search"))
     async def show(pathname: str | None, search: str | None) -> Component:
         return screen_for(pathname or "/", asking(app), language(app, search), profile)

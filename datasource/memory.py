@@ -57,7 +57,9 @@ class _MemoryReader:
     def load(self, kind: str, id: str) -> Any | None:
         return self._view.states[kind].get(id)
 
-    def find(self, kind: str, where: Iterable[Condition] = (), *, order: str = "", limit: int | None = None) -> list[Any]:
+    def find(
+        self, kind: str, where: Iterable[Condition] = (), *, order: str = "", limit: int | None = None
+    ) -> list[Any]:
         conditions = query.checked(kind, where)
         field, descending = query.parse_order(kind, order)
         found = filter(query.matcher(conditions), self._view.states[kind].values())
@@ -70,7 +72,9 @@ class _MemoryReader:
     def head(self) -> int:
         return self._length
 
-    def events(self, after: int = 0, *, subject: str | None = None, until: int | None = None, limit: int = 1000) -> list[Recorded]:
+    def events(
+        self, after: int = 0, *, subject: str | None = None, until: int | None = None, limit: int = 1000
+    ) -> list[Recorded]:
         end = self._length if until is None else min(until, self._length)
         log = self._store.log
         if subject is None:
@@ -271,7 +275,9 @@ class MemoryStream:
             self._changed.notify_all()
             return name
 
-    def add_many(self, stream: str, bodies: Sequence[bytes], *, ids: Sequence[str] | None = None, maxlen: int | None = None) -> list[str]:
+    def add_many(
+        self, stream: str, bodies: Sequence[bytes], *, ids: Sequence[str] | None = None, maxlen: int | None = None
+    ) -> list[str]:
         """Append many."""
         given = ids or ["*"] * len(bodies)
         return [self.add(stream, body, id=id, maxlen=maxlen) for body, id in zip(bodies, given, strict=True)]
@@ -281,7 +287,9 @@ class MemoryStream:
         until = time.monotonic() + (block_ms or 0) / 1000
         with self._changed:
             while True:
-                found = {name: entries for name, after in streams.items() if (entries := self._after(name, after, count))}
+                found = {
+                    name: entries for name, after in streams.items() if (entries := self._after(name, after, count))
+                }
                 left = until - time.monotonic()
                 if found or block_ms is None or left <= 0:
                     return found

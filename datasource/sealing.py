@@ -62,15 +62,21 @@ def _decrypt(key: bytes, bound_to: str, sealed: bytes) -> bytes:
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], bound_to.encode())
     except InvalidTag:
-        raise ValueError(f"what was sealed under {bound_to} does not open: another secret key, or it was changed") from None
+        raise ValueError(
+            f"what was sealed under {bound_to} does not open: another secret key, or it was changed"
+        ) from None
 
 
 _DIGIT = "[0-9０-９]"
 _GAP = "[ \u00a0\u3000\\-–—.]?"
 # Mobile numbers: eleven digits from 13 to 19, often written 138 1234 5678, with or without +86.
-_MOBILE = re.compile(rf"(?<!{_DIGIT})((?:(?:\+|00|＋)?86{_GAP})?[1１][3-9３-９]{_DIGIT}){_GAP}{_DIGIT}{{4}}{_GAP}({_DIGIT}{{4}})(?!{_DIGIT})")
+_MOBILE = re.compile(
+    rf"(?<!{_DIGIT})((?:(?:\+|00|＋)?86{_GAP})?[1１][3-9３-９]{_DIGIT}){_GAP}{_DIGIT}{{4}}{_GAP}({_DIGIT}{{4}})(?!{_DIGIT})"
+)
 # Resident identity numbers: eighteen characters, the last may be X.
-_IDENTITY = re.compile(rf"(?<![0-9０-９A-Za-z])({_DIGIT}{{3}}){_DIGIT}{{3}}{_GAP}{_DIGIT}{{8}}{_GAP}({_DIGIT}{{3}}[0-9０-９XxＸｘ])(?![0-9０-９A-Za-z])")
+_IDENTITY = re.compile(
+    rf"(?<![0-9０-９A-Za-z])({_DIGIT}{{3}}){_DIGIT}{{3}}{_GAP}{_DIGIT}{{8}}{_GAP}({_DIGIT}{{3}}[0-9０-９XxＸｘ])(?![0-9０-９A-Za-z])"
+)
 
 
 def mask_text(text: str) -> str:

@@ -27,6 +27,10 @@ SOCKET_PATH_LIMIT = 107 - len(".4194304")
 _LONGEST_SOCKET = "supervisor.sock"
 
 
+# What `environment` of an instance must not be written anywhere; addresses may carry a password.
+_SECRETS = ("MUSTER_SECRET_KEY", "MUSTER_DATABASE_URL", "MUSTER_POSITIONS_URL", "MUSTER_REDIS_URL")
+
+
 class SettingsError(ValueError):
     """A setting cannot be used; the message names the variable and what is expected."""
 
@@ -36,41 +40,77 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     home: Annotated[
         str,
-        Meta(description="Folder with everything this instance keeps: database, stream files, keys, logs, sockets. Made private to its owner."),
+        Meta(
+            description="Folder with everything this instance keeps: database, stream files, keys, logs, sockets. Made private to its owner."
+        ),
     ] = str(CHECKOUT / ".muster")
-    host: Annotated[str, Meta(description="Address to listen on. `127.0.0.1` keeps the centre to this machine.")] = "0.0.0.0"
-    port: Annotated[int, Meta(ge=1, le=65535, description="Port of the web server. Plain `PORT` is read too when `MUSTER_PORT` is not set.")] = 8050
+    host: Annotated[str, Meta(description="Address to listen on. `127.0.0.1` keeps the centre to this machine.")] = (
+        "0.0.0.0"
+    )
+    port: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=65535,
+            description="Port of the web server. Plain `PORT` is read too when `MUSTER_PORT` is not set.",
+        ),
+    ] = 8050
     public_url: Annotated[
-        str, Meta(description="Address under which browsers and phones reach the centre (behind a proxy), used in links. Empty: derived from host and port.")
+        str,
+        Meta(
+            description="Address under which browsers and phones reach the centre (behind a proxy), used in links. Empty: derived from host and port."
+        ),
     ] = ""
     trusted_proxies: Annotated[
         str, Meta(description="Addresses, separated by commas, whose `X-Forwarded-*` headers are believed.")
     ] = "127.0.0.1"
     redis_url: Annotated[
-        str, Meta(description="Redis to use (`redis://`, `rediss://`, `unix://`). Empty: an own Redis is started on a unix socket in the home folder.")
+        str,
+        Meta(
+            description="Redis to use (`redis://`, `rediss://`, `unix://`). Empty: an own Redis is started on a unix socket in the home folder."
+        ),
     ] = ""
     database_url: Annotated[
-        str, Meta(description="SQLAlchemy address of the database, SQLite or PostgreSQL (`postgresql+psycopg://…`). Empty: a SQLite file in the home folder.")
+        str,
+        Meta(
+            description="SQLAlchemy address of the database, SQLite or PostgreSQL (`postgresql+psycopg://…`). Empty: a SQLite file in the home folder."
+        ),
     ] = ""
     positions_url: Annotated[
         str,
-        Meta(description="Where unit tracks are kept. Empty: the database itself on PostgreSQL, else a SQLite file of its own, so that tracks never delay an order."),
+        Meta(
+            description="Where unit tracks are kept. Empty: the database itself on PostgreSQL, else a SQLite file of its own, so that tracks never delay an order."
+        ),
     ] = ""
     secret_key: Annotated[
         str,
-        Meta(description="Secret, at least 32 characters, under which sessions are signed and case keys are wrapped. Empty: made at the first start and kept in the home folder (`secret.key`)."),
+        Meta(
+            description="Secret, at least 32 characters, under which the keys of personal data are wrapped; lose it and they cannot be read again. Empty: made at the first start and kept in the home folder (`secret.key`)."
+        ),
     ] = ""
-    profile: Annotated[str, Meta(description="Profile of the centre: a TOML file, or the name of one that comes with Muster.")] = "default"
+    profile: Annotated[
+        str, Meta(description="Profile of the centre: a TOML file, or the name of one that comes with Muster.")
+    ] = "default"
     demo: Annotated[bool, Meta(description="Run the simulated city, and mark every screen as a demonstration.")] = False
     city_scale: Annotated[
-        float, Meta(gt=0, le=20, description="Size of the simulated city: 1 is a district of 2,000 units and 4,000 cameras.")
+        float,
+        Meta(gt=0, le=20, description="Size of the simulated city: 1 is a district of 2,000 units and 4,000 cameras."),
     ] = 1.0
     city_speed: Annotated[float, Meta(gt=0, le=3600, description="Clock speed of the simulated city.")] = 1.0
     city_seed: Annotated[int, Meta(description="Seed of the simulated city; the same seed gives the same city.")] = 1
-    tls: Annotated[bool, Meta(description="Serve HTTPS, which phones need for location, off-line use and screen lock.")] = False
-    tls_cert: Annotated[str, Meta(description="Certificate chain (PEM file). Empty with `MUSTER_TLS=1`: one is issued by a local authority made for this instance.")] = ""
+    tls: Annotated[
+        bool, Meta(description="Serve HTTPS, which phones need for location, off-line use and screen lock.")
+    ] = False
+    tls_cert: Annotated[
+        str,
+        Meta(
+            description="Certificate chain (PEM file). Empty with `MUSTER_TLS=1`: one is issued by a local authority made for this instance."
+        ),
+    ] = ""
     tls_key: Annotated[str, Meta(description="Private key (PEM file) of `MUSTER_TLS_CERT`.")] = ""
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="Least severe message that is logged.")] = "info"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least severe message that is logged.")
+    ] = "info"
 
     # Paths and addresses that follow from the settings.
 
@@ -105,7 +145,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if len(os.fsencode(self.run_dir / _LONGEST_SOCKET)) <= SOCKET_PATH_LIMIT:
             return self.run_dir
         mark = hashlib.sha256(os.fsencode(self.home_dir)).hexdigest()[:12]
-        return Path(tempfile.gettempdir() if len(tempfile.gettempdir()) < 40 else "/tmp") / f"muster-{os.getuid()}-{mark}"
+        folder = tempfile.gettempdir()
+        return Path(folder if len(folder) < 40 else "/tmp") / f"muster-{os.getuid()}-{mark}"  # noqa: S108
 
     @property
     def embedded_redis(self) -> bool:
@@ -154,11 +195,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return (self.home_dir / "secret.key").read_text().strip()
         except FileNotFoundError:
-            raise SettingsError(f"MUSTER_SECRET_KEY is not set and {self.home_dir / 'secret.key'} does not exist; `muster up` makes it") from None
+            raise SettingsError(
+                f"MUSTER_SECRET_KEY is not set and {self.home_dir / 'secret.key'} does not exist; `muster up` makes it"
+            ) from None
 
     def environment(self) -> dict[str, str]:
         """Return the variables that give a child process these same settings."""
         return {variable(name): _as_text(getattr(self, name)) for name in self.__struct_fields__}
+
+
+def note_running(settings: Settings) -> None:
+    """Write down with which settings this instance runs, so that commands in another terminal find it (secrets stay out)."""
+    kept = {name: value for name, value in settings.environment().items() if name not in _SECRETS}
+    path = settings.run_dir / "instance.json"
+    path.write_bytes(msgspec.json.encode(kept))
+    path.chmod(0o600)
+
+
+def load_running(env: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings as :func:`load` does, with those of the instance last started in this home as defaults."""
+    env = os.environ if env is None else env
+    here = load(env)
+    try:
+        kept = msgspec.json.decode((here.run_dir / "instance.json").read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError):
+        return here
+    return load({**kept, **env, "MUSTER_HOME": str(here.home_dir)})
 
 
 def variable(name: str) -> str:
@@ -192,7 +254,11 @@ def unknown(env: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return ``MUSTER_*`` variables nobody reads, each with the setting that was probably meant (or '')."""
     known = [variable(name) for name in Settings.__struct_fields__]
     names = [name for name in (os.environ if env is None else env) if name.startswith("MUSTER_")]
-    strangers = [n for n in names if n.removesuffix("_FILE") not in known and not n.startswith(("MUSTER_TEST_", "MUSTER_SUPERVISOR_"))]
+    strangers = [
+        n
+        for n in names
+        if n.removesuffix("_FILE") not in known and not n.startswith(("MUSTER_TEST_", "MUSTER_SUPERVISOR_"))
+    ]
     return {name: next(iter(difflib.get_close_matches(name, known, 1)), "") for name in strangers}
 
 
@@ -208,7 +274,9 @@ def make_home(settings: Settings) -> None:
         found = sockets.lstat()
         # /tmp belongs to everybody: somebody else's folder of that name would hand them our sockets.
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-            raise SettingsError(f"{sockets} is not a private folder of ours; remove it, or choose a shorter MUSTER_HOME")
+            raise SettingsError(
+                f"{sockets} is not a private folder of ours; remove it, or choose a shorter MUSTER_HOME"
+            )
     key = home / "secret.key"
     if not settings.secret_key and not key.exists():
         fresh = os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -222,7 +290,13 @@ def table() -> list[tuple[str, str, str]]:
     """List every setting as (variable, default, meaning), in order of declaration."""
     rows = []
     for field in msgspec.structs.fields(Settings):
-        default = "`.muster` in the checkout" if field.name == "home" else f"`{text}`" if (text := _as_text(field.default)) else "–"
+        default = (
+            "`.muster` in the checkout"
+            if field.name == "home"
+            else f"`{text}`"
+            if (text := _as_text(field.default))
+            else "–"
+        )
         rows.append((variable(field.name), default, _description(field.type)))
     return rows
 

@@ -63,7 +63,9 @@ class RedisStream:
         """Append; '' when an explicit id is not newer than the last one.  ``maxlen`` is approximate."""
         return self.add_many(stream, [body], ids=[id], maxlen=maxlen)[0]
 
-    def add_many(self, stream: str, bodies: Sequence[bytes], *, ids: Sequence[str] | None = None, maxlen: int | None = None) -> list[str]:
+    def add_many(
+        self, stream: str, bodies: Sequence[bytes], *, ids: Sequence[str] | None = None, maxlen: int | None = None
+    ) -> list[str]:
         """Append many in one round trip."""
         if not bodies:
             return []
@@ -110,7 +112,9 @@ class AsyncStream:
         """Append; '' when an explicit id is not newer than the last one."""
         return (await self.add_many(stream, [body], ids=[id], maxlen=maxlen))[0]
 
-    async def add_many(self, stream: str, bodies: Sequence[bytes], *, ids: Sequence[str] | None = None, maxlen: int | None = None) -> list[str]:
+    async def add_many(
+        self, stream: str, bodies: Sequence[bytes], *, ids: Sequence[str] | None = None, maxlen: int | None = None
+    ) -> list[str]:
         """Append many in one round trip."""
         if not bodies:
             return []
@@ -118,7 +122,9 @@ class AsyncStream:
         _fill(pipeline, stream, bodies, ids, maxlen)
         return [_added(answer) for answer in await pipeline.execute(raise_on_error=False)]
 
-    async def read(self, streams: dict[str, str], *, count: int = 500, block_ms: int | None = None) -> dict[str, list[Entry]]:
+    async def read(
+        self, streams: dict[str, str], *, count: int = 500, block_ms: int | None = None
+    ) -> dict[str, list[Entry]]:
         """Read entries after the given ids; waits ``block_ms`` (at most 3 s) for the first one."""
         return _entries(await self.client.xread(_keys(streams), count=count, block=_block(block_ms)))
 
@@ -154,7 +160,13 @@ def _fill(pipeline: Any, stream: str, bodies: Sequence[bytes], ids: Sequence[str
     if ids is not None and len(ids) != len(bodies):
         raise ValueError(f"{len(bodies)} bodies and {len(ids)} ids")
     for n, body in enumerate(bodies):
-        pipeline.xadd(PREFIX + stream, {FIELD: body}, id="*" if ids is None else ids[n], maxlen=maxlen, approximate=maxlen is not None)
+        pipeline.xadd(
+            PREFIX + stream,
+            {FIELD: body},
+            id="*" if ids is None else ids[n],
+            maxlen=maxlen,
+            approximate=maxlen is not None,
+        )
 
 
 def _added(answer: Any) -> str:
@@ -176,7 +188,8 @@ def _block(block_ms: int | None) -> int | None:
 
 def _entries(answer: Any) -> dict[str, list[Entry]]:
     return {
-        _text(key).removeprefix(PREFIX): [Entry(_text(id), fields[FIELD]) for id, fields in entries if fields] for key, entries in answer or ()
+        _text(key).removeprefix(PREFIX): [Entry(_text(id), fields[FIELD]) for id, fields in entries if fields]
+        for key, entries in answer or ()
     }
 
 

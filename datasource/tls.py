@@ -124,11 +124,15 @@ def _check_given(given: Certificates) -> None:
     try:
         x509.load_pem_x509_certificate(given.certificate.read_bytes())
     except (OSError, ValueError) as error:
-        raise SettingsError(f"MUSTER_TLS_CERT={given.certificate}: a readable PEM certificate is expected ({error})") from None
+        raise SettingsError(
+            f"MUSTER_TLS_CERT={given.certificate}: a readable PEM certificate is expected ({error})"
+        ) from None
     try:
         serialization.load_pem_private_key(given.key.read_bytes(), None)
     except (OSError, ValueError, TypeError) as error:
-        raise SettingsError(f"MUSTER_TLS_KEY={given.key}: a readable PEM key without a pass phrase is expected ({error})") from None
+        raise SettingsError(
+            f"MUSTER_TLS_KEY={given.key}: a readable PEM key without a pass phrase is expected ({error})"
+        ) from None
 
 
 def _general_name(name: str) -> x509.GeneralName:
@@ -156,5 +160,7 @@ def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(
-            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
         )

@@ -60,14 +60,11 @@ class Pending:
         self.base = inner.base | self.base
         for kind, states in inner.states.items():
             self.states[kind].update(states)
-        for mine, theirs in (
-            (self.counters, inner.counters),
-            (self.seen, inner.seen),
-            (self.offsets, inner.offsets),
-            (self.vitals, inner.vitals),
-            (self.letters, inner.letters),
-        ):
-            mine.update(theirs)  # type: ignore[attr-defined]
+        self.counters |= inner.counters
+        self.seen |= inner.seen
+        self.offsets |= inner.offsets
+        self.vitals |= inner.vitals
+        self.letters |= inner.letters
 
 
 class UnitOfWork:
@@ -181,7 +178,9 @@ class UnitOfWork:
                 return scope.states[kind][id]
         return self._committed((kind, id))
 
-    def find(self, kind: str, where: Iterable[Condition] = (), *, order: str = "", limit: int | None = None) -> list[Any]:
+    def find(
+        self, kind: str, where: Iterable[Condition] = (), *, order: str = "", limit: int | None = None
+    ) -> list[Any]:
         """Return states; see ``Reader.find``."""
         conditions = query.checked(kind, where)
         changed = self._changed(kind)
@@ -209,14 +208,18 @@ class UnitOfWork:
             self._head = self._ground.head()
         return self._head + sum(len(scope.events) for scope in self._scopes)
 
-    def events(self, after: int = 0, *, subject: str | None = None, until: int | None = None, limit: int = 1000) -> list[Recorded]:
+    def events(
+        self, after: int = 0, *, subject: str | None = None, until: int | None = None, limit: int = 1000
+    ) -> list[Recorded]:
         """Return events after a position, those of this transaction last."""
         found = self._ground.events(after, subject=subject, until=until, limit=limit)
         for scope in self._scopes:
             found += [
                 r
                 for r in scope.events
-                if r.position > after and (subject is None or r.subject == subject) and (until is None or r.position <= until)
+                if r.position > after
+                and (subject is None or r.subject == subject)
+                and (until is None or r.position <= until)
             ]
         return found[:limit]
 
@@ -236,7 +239,9 @@ class UnitOfWork:
         buried: dict[str, DeadLetter] = {}
         for scope in self._scopes:
             buried |= scope.letters
-        found = [d for d in self._ground.dead_letters(open_only=open_only, limit=limit + len(buried)) if d.id not in buried]
+        found = [
+            d for d in self._ground.dead_letters(open_only=open_only, limit=limit + len(buried)) if d.id not in buried
+        ]
         found += [d for d in buried.values() if not open_only or d.replayed_at is None]
         return newest_first(found)[:limit]
 
@@ -257,7 +262,7 @@ class UnitOfWork:
     def _conflict(self, new: NewEvents, version: int) -> Conflict:
         subject = f"{new.kind}:{new.id}"
         last = self.events(0, subject=subject, limit=1_000_000)[-1:]
-        who = {"by": last[0].actor, "at": last[0].recorded_at} if last else {"by": "", "at": 0}
+        who: dict[str, Any] = {"by": last[0].actor, "at": last[0].recorded_at} if last else {"by": "", "at": 0}
         return Conflict("conflict.version", subject=subject, expected=new.expected_version, version=version, **who)
 
 

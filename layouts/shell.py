@@ -32,7 +32,8 @@ def not_found(actor: Actor, say: Say) -> Component:
     """Say that an address is unknown, and list the screens this actor may open."""
     links = [html.A(say(s.name), href=path) for path, s in SCREENS.items() if may(actor, f"view:{s.view}")]
     return html.Main(
-        [html.P(say("ui.not_found"), className="notice-title"), html.P(say("ui.not_found_hint")), *links], className="notice"
+        [html.P(say("ui.not_found"), className="notice-title"), html.P(say("ui.not_found_hint")), *links],
+        className="notice",
     )
 
 

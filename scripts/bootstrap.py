@@ -74,7 +74,19 @@ def install_packages(venv: Path, lock: Path) -> None:
     """Install exactly what the lock file says, checked by hash, showing how far it is."""
     total = len(re.findall(r"(?m)^[a-z0-9][^\s;]*==", lock.read_text()))
     say(f"installing {total} packages from {lock.name} …")
-    command = [str(venv / "bin" / "python"), "-m", "pip", "install", "--require-hashes", "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "-r", str(lock)]
+    command = [
+        str(venv / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "--require-hashes",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--progress-bar",
+        "off",
+        "-r",
+        str(lock),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=CHECKOUT) as pip:
         seen = 0
         told: list[str] = []
@@ -113,7 +125,9 @@ def install_programs() -> None:
     if missing:
         need_packages(missing, "for the tests")
         if not works(os.environ.get("MUSTER_TEST_CHROME") or first("chromium", "google-chrome", "chromium-browser")):
-            fail("the browser that was installed does not start (Ubuntu's is a snap); install Chrome and chromedriver and set MUSTER_TEST_CHROME and MUSTER_TEST_CHROMEDRIVER")
+            fail(
+                "the browser that was installed does not start (Ubuntu's is a snap); install Chrome and chromedriver and set MUSTER_TEST_CHROME and MUSTER_TEST_CHROMEDRIVER"
+            )
 
 
 def need_packages(names: list[str], what_for: str) -> None:

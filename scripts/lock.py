@@ -30,7 +30,9 @@ def main() -> None:
 
 def index_of_pip() -> dict[str, str]:
     """Return uv's variable for the index that pip is configured to use, if any."""
-    asked = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True).stdout
+    asked = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    ).stdout
     found = re.search(r"(?m)^\S*\.index-url='([^']+)'", asked)
     return {"UV_DEFAULT_INDEX": found[1]} if found else {}
 

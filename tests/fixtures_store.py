@@ -55,16 +55,38 @@ class Postgres:
 
     def start(self) -> None:
         """Make the cluster and start its server."""
-        init = [str(self._binaries / "initdb"), "-D", str(self.folder / "data"), "-A", "trust", "-U", "muster", "-E", "UTF8", "--no-sync"]
+        init = [
+            str(self._binaries / "initdb"),
+            "-D",
+            str(self.folder / "data"),
+            "-A",
+            "trust",
+            "-U",
+            "muster",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ]
         icu = [*init, "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=zh-CN"]
         if self._run(icu).returncode != 0:
             shutil.rmtree(self.folder / "data", ignore_errors=True)
             made = self._run([*init, "--locale=C.UTF-8"])
             assert made.returncode == 0, made.stderr
-        options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={self.folder}", "-c", "max_connections=60", "-p", PORT]
+        options = [
+            "-c",
+            "listen_addresses=",
+            "-c",
+            f"unix_socket_directories={self.folder}",
+            "-c",
+            "max_connections=60",
+            "-p",
+            PORT,
+        ]
         command = [str(self._binaries / "postgres"), "-D", str(self.folder / "data"), *options]
         with open(self.folder / "log", "wb") as log:
-            self._process = subprocess.Popen(dying_with_us(command, self._user), cwd=self.folder, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                dying_with_us(command, self._user), cwd=self.folder, stdout=log, stderr=log
+            )
         for _ in range(300):
             try:
                 psycopg.connect(self.url("postgres", "postgresql"), connect_timeout=1).close()
@@ -100,7 +122,9 @@ class Postgres:
             connection.execute(statement)  # type: ignore[call-overload]
 
     def _run(self, command: list[str]) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(dying_with_us(command, self._user), cwd=self.folder, capture_output=True, text=True, timeout=120)
+        return subprocess.run(
+            dying_with_us(command, self._user), cwd=self.folder, capture_output=True, text=True, timeout=120
+        )
 
 
 def _postgres_binaries() -> Path | None:
@@ -123,7 +147,9 @@ def postgres() -> Iterator[Postgres]:
         try:
             pwd.getpwnam(user)
         except KeyError:
-            pytest.skip("running as root and there is no user postgres: PostgreSQL's half of the contract was not tested")
+            pytest.skip(
+                "running as root and there is no user postgres: PostgreSQL's half of the contract was not tested"
+            )
     folder = Path(tempfile.mkdtemp(prefix="muster-pg-", dir="/tmp"))
     if user:
         shutil.chown(folder, user)
@@ -149,7 +175,14 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, on the data of the last run."""
-        options = {"port": "0", "unixsocket": str(self.folder / "redis.sock"), "dir": str(self.folder), "save": "", "appendonly": "yes", "appendfsync": "always"}
+        options = {
+            "port": "0",
+            "unixsocket": str(self.folder / "redis.sock"),
+            "dir": str(self.folder),
+            "save": "",
+            "appendonly": "yes",
+            "appendfsync": "always",
+        }
         command = ["redis-server"]
         for name, value in options.items():
             command += [f"--{name}", value]

@@ -51,7 +51,13 @@ class Instance:
         self.port = port or free_port()
         self.demo = demo
         clean = {name: value for name, value in os.environ.items() if not name.startswith("MUSTER_") and name != "PORT"}
-        self.env = {**clean, "MUSTER_HOME": str(home), "MUSTER_PORT": str(self.port), "MUSTER_HOST": "127.0.0.1", **(env or {})}
+        self.env = {
+            **clean,
+            "MUSTER_HOME": str(home),
+            "MUSTER_PORT": str(self.port),
+            "MUSTER_HOST": "127.0.0.1",
+            **(env or {}),
+        }
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -83,7 +89,9 @@ class Instance:
         while not (self.is_ready() and "Address" in self.output()):
             assert self.process is not None
             if self.process.poll() is not None or time.monotonic() > until:
-                raise AssertionError(f"not ready (exit status {self.process.poll()}); {self.ready()}\n{self.output()}\n{self.logs()}")
+                raise AssertionError(
+                    f"not ready (exit status {self.process.poll()}); {self.ready()}\n{self.output()}\n{self.logs()}"
+                )
             time.sleep(0.1)
 
     def stop(self, limit_s: float = 20.0) -> int:
@@ -116,15 +124,25 @@ class Instance:
                 if int(folder.name) != os.getpid() and mark in (folder / "environ").read_bytes().split(b"\0"):
                     state = (folder / "stat").read_text().rsplit(")", 1)[1].split()[0]
                     if state != "Z":
-                        found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+                        found[int(folder.name)] = (
+                            (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+                        )
             except (OSError, IndexError):
                 continue
         return found
 
+    def find(self, name: str) -> int | None:
+        """Return the process number of a supervised program (``web``, ``ingest``, ``redis`` …), or None."""
+        mark = "redis.conf" if name == "redis" else f"app.py serve {name}"
+        return next(
+            (pid for pid, command in self.processes().items() if mark in command and "leash.py" not in command), None
+        )
+
     def pid_of(self, name: str) -> int:
-        """Return the process number of a supervised program (``web``, ``ingest``, ``redis`` …)."""
-        mark = "redis-server" if name == "redis" else f"app.py serve {name}"
-        return next(pid for pid, command in self.processes().items() if mark in command)
+        """Return the process number of a supervised program; fails the test when it does not run."""
+        found = self.find(name)
+        assert found is not None, f"{name} does not run: {self.processes()}"
+        return found
 
     # --- what it says ------------------------------------------------------------------
 
@@ -135,7 +153,10 @@ class Instance:
 
     def logs(self, last: int = 1500) -> str:
         """Return the end of every log file."""
-        return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-last:]}" for log in sorted((self.home / "log").glob("*")))
+        return "\n".join(
+            f"--- {log.name}\n{log.read_text(errors='replace')[-last:]}"
+            for log in sorted((self.home / "log").glob("*"))
+        )
 
     def ready(self) -> dict[str, Any] | None:
         """Return what ``/readyz`` says, whatever the status; None when nobody answers."""
@@ -154,7 +175,9 @@ class Instance:
     def muster(self, *arguments: str, limit_s: float = 60.0) -> str:
         """Run a ``muster`` command against this instance and return its output; fails the test when it fails."""
         command = [sys.executable, str(CHECKOUT / "app.py"), *arguments]
-        done = subprocess.run(command, cwd=CHECKOUT, env=self.env, capture_output=True, text=True, timeout=limit_s, check=False)
+        done = subprocess.run(
+            command, cwd=CHECKOUT, env=self.env, capture_output=True, text=True, timeout=limit_s, check=False
+        )
         assert done.returncode == 0, f"muster {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
 
@@ -177,10 +200,16 @@ class Instance:
 
     def post(self, path: str, body: Any, *, token: str = "", headers: dict[str, str] | None = None) -> "Reply":
         """POST JSON to ``/api/v1`` + path with a source's token."""
-        sent = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
+        sent = {
+            "Content-Type": "application/json",
+            **({"Authorization": f"Bearer {token}"} if token else {}),
+            **(headers or {}),
+        }
         return self.ask("POST", f"/api/v1{path}", headers=sent, body=json.dumps(body).encode())
 
-    def ask(self, method: str, path: str, *, headers: dict[str, str] | None = None, body: bytes | None = None) -> "Reply":
+    def ask(
+        self, method: str, path: str, *, headers: dict[str, str] | None = None, body: bytes | None = None
+    ) -> "Reply":
         """Send a request; any HTTP status is an answer, only a missing server raises OSError."""
         request = urllib.request.Request(self.url + path, data=body, headers=headers or {}, method=method)
         try:

@@ -7,13 +7,12 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from datasource.settings import Settings, SettingsError, load, make_home
+from datasource.settings import SettingsError, load, load_running, make_home
 
 cli = typer.Typer(
     name="muster",
@@ -24,15 +23,25 @@ cli = typer.Typer(
     rich_markup_mode="rich",
 )
 
-Port = Annotated[int | None, typer.Option("--port", "-p", help="Port of the web server (default 8050).", min=1, max=65535)]
+Port = Annotated[
+    int | None, typer.Option("--port", "-p", help="Port of the web server (default 8050).", min=1, max=65535)
+]
 
 
 @cli.command()
 def up(
     demo: Annotated[bool | None, typer.Option("--demo/--no-demo", help="With or without the simulated city.")] = None,
     port: Port = None,
-    tls: Annotated[bool | None, typer.Option("--tls/--no-tls", help="Serve HTTPS: own certificate (MUSTER_TLS_CERT, MUSTER_TLS_KEY) or a local authority.")] = None,
-    scale: Annotated[float | None, typer.Option(help="Size of the simulated city; 1 is 2,000 units and 4,000 cameras.")] = None,
+    tls: Annotated[
+        bool | None,
+        typer.Option(
+            "--tls/--no-tls",
+            help="Serve HTTPS: own certificate (MUSTER_TLS_CERT, MUSTER_TLS_KEY) or a local authority.",
+        ),
+    ] = None,
+    scale: Annotated[
+        float | None, typer.Option(help="Size of the simulated city; 1 is 2,000 units and 4,000 cameras.")
+    ] = None,
     profile: Annotated[str | None, typer.Option(help="Profile of the centre: a TOML file or a name.")] = None,
 ) -> None:
     """Start everything, and stay until Ctrl-C."""
@@ -55,7 +64,11 @@ def migrate() -> None:
 
 
 @cli.command()
-def check(profile: Annotated[str, typer.Argument(help="A TOML file or the name of a profile; default: the one of the settings.")] = "") -> None:
+def check(
+    profile: Annotated[
+        str, typer.Argument(help="A TOML file or the name of a profile; default: the one of the settings.")
+    ] = "",
+) -> None:
     """Check the settings and a profile; errors name file, key and expectation."""
     with _said_plainly():
         settings = load()
@@ -63,7 +76,10 @@ def check(profile: Annotated[str, typer.Argument(help="A TOML file or the name o
 
         name = profile or settings.profile
         found = load_profile(name)
-        Console().print(f"{name}: in order ({found.name}, {len(found.categories)} categories, {len(found.run_cards)} run cards)", highlight=False)
+        Console().print(
+            f"{name}: in order ({found.name}, {len(found.categories)} categories, {len(found.run_cards)} run cards)",
+            highlight=False,
+        )
 
 
 @cli.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
@@ -89,7 +105,7 @@ def link(
 ) -> None:
     """Print a sign-in link that works once."""
     with _said_plainly():
-        settings = load()
+        settings = load_running()
         from workers import prepare
 
         print(prepare.sign_in_link(settings, user=user, role=role))
@@ -99,7 +115,7 @@ def link(
 def pair(unit: Annotated[str, typer.Argument(help="The unit whose phone is paired.")]) -> None:
     """Print a link (and QR code) that pairs a phone with a unit, once."""
     with _said_plainly():
-        settings = load()
+        settings = load_running()
         from workers import prepare
 
         address = prepare.pairing_link(settings, unit)
@@ -117,7 +133,7 @@ def token(
 ) -> None:
     """Print a new bearer token for a source; it is not kept in clear and cannot be shown again."""
     with _said_plainly():
-        settings = load()
+        settings = load_running()
         from workers import prepare
 
         print(prepare.source_token(settings, source, area))
@@ -135,7 +151,11 @@ def prepare_command() -> None:
 
 
 @cli.command()
-def serve(name: Annotated[str, typer.Argument(help="web, ingest, track, relay, watch, gateway, deliver-<destination> or city")]) -> None:
+def serve(
+    name: Annotated[
+        str, typer.Argument(help="web, ingest, track, relay, watch, gateway, deliver-<destination> or city")
+    ],
+) -> None:
     """Run one process in the foreground, for instances spread over several machines."""
     # `app.py` answers this before the command line is read; it stands here to be listed.
     raise typer.BadParameter(name)
@@ -161,5 +181,3 @@ def commands() -> list[tuple[str, str]]:
             name = command.name or command.callback.__name__
             listed.append((name, (command.callback.__doc__ or "").strip().splitlines()[0]))
     return listed
-
-

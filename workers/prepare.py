@@ -14,8 +14,10 @@ from dashboard.domain.errors import NotFound
 from dashboard.i18n import text
 from datasource.accounts import Accounts
 from datasource.clock import SystemClock
+from datasource.errors import Unavailable
 from datasource.settings import Settings, make_home
 from datasource.sql.database import Database
+from datasource.sql.migrate import MAIN, POSITIONS, schema_state
 from datasource.sql.migrate import migrate as migrate_stores
 
 # Who a demonstration is for: user name → role.
@@ -55,8 +57,20 @@ def prepare(settings: Settings) -> dict[str, Any]:
 
 def migrate(settings: Settings) -> str:
     """Bring database and track store to this program's schema; returns a sentence about it."""
-    migrate_stores(settings.database, settings.positions)
+    if not _is_current(settings):
+        migrate_stores(settings.database, settings.positions)
     return f"{Database.shown(settings.database)}: up to date"
+
+
+def _is_current(settings: Settings) -> bool:
+    """Say whether there is nothing to migrate: looking costs milliseconds, loading alembic half a second."""
+    try:
+        return all(
+            schema_state(url, history) == "ok"
+            for url, history in ((settings.database, MAIN), (settings.positions, POSITIONS))
+        )
+    except Unavailable:
+        return False
 
 
 def sign_in_link(settings: Settings, *, user: str = "", role: str = "") -> str:
@@ -67,7 +81,9 @@ def sign_in_link(settings: Settings, *, user: str = "", role: str = "") -> str:
             role = role or "administrator"
             found = [a.username for a in accounts.list_accounts() if a.role == role and a.disabled_at is None]
             name = next((u for u, r in DEMO_PEOPLE.items() if r == role), role)
-            user = found[0] if found else accounts.ensure_account(name, text(f"role.{role}"), role, profile.area).username
+            user = (
+                found[0] if found else accounts.ensure_account(name, text(f"role.{role}"), role, profile.area).username
+            )
         elif accounts.account(user) is None:
             known = ", ".join(a.username for a in accounts.list_accounts())
             raise NotFound("notfound.account", field="user", value=user, known=known)
@@ -105,7 +121,9 @@ def write_city_access(settings: Settings, profile: Profile, accounts: Accounts, 
         kept = json.loads(path.read_text())["tokens"]
     except (OSError, ValueError, KeyError):
         kept = {}
-    tokens = {source.id: accounts.add_source_token(source.id, profile.area, kept.get(source.id)) for source in profile.sources}
+    tokens = {
+        source.id: accounts.add_source_token(source.id, profile.area, kept.get(source.id)) for source in profile.sources
+    }
     # The local authority vouches for the loopback address, too; a certificate of one's own does so for its public name only.
     local = not settings.tls_cert
     base_url = f"{settings.scheme}://127.0.0.1:{settings.port}" if local else settings.url

@@ -50,12 +50,16 @@ class Instance:
         path = self.settings.run_dir / "muster.lock"
         lock = leash.hold(str(path))
         if lock is None:
-            raise CannotStart(f"Muster is already running in {self.settings.home_dir} (process {path.read_text().strip() or '?'}). Stop it first, or set another MUSTER_HOME and PORT.")
+            raise CannotStart(
+                f"Muster is already running in {self.settings.home_dir} (process {path.read_text().strip() or '?'}). Stop it first, or set another MUSTER_HOME and PORT."
+            )
         until = time.monotonic() + _PORT_PATIENCE_S  # a predecessor that is just ending
         while not port_is_free(self.settings.host, self.settings.port):
             if time.monotonic() > until:
                 os.close(lock)
-                raise CannotStart(f"port {self.settings.port} is in use by another program. Choose another one: PORT={self.settings.port + 1} make run, or muster up --port {self.settings.port + 1}")
+                raise CannotStart(
+                    f"port {self.settings.port} is in use by another program. Choose another one: PORT={self.settings.port + 1} make run, or muster up --port {self.settings.port + 1}"
+                )
             time.sleep(0.2)
         return lock
 
@@ -73,6 +77,7 @@ class Instance:
         conf = self.settings.run_dir / "supervisord.conf"
         conf.write_text(supervise.configuration(self.settings, supervise.programs(self.settings)))
         conf.chmod(0o600)
+        settings_module.note_running(self.settings)
         with open(self.settings.log_dir / "supervisor.out", "wb") as out:
             self._supervisor = subprocess.Popen(
                 [sys.executable, "-m", "workers.supervise"],
@@ -147,7 +152,9 @@ class Asked:
 def up(settings: Settings, console: Console) -> int:
     """Start the instance and stay until asked to stop; returns the exit status."""
     for name, meant in settings_module.unknown().items():
-        console.print(f"[yellow]{name} is not a setting{f'; did you mean {meant}?' if meant else ''}[/]", highlight=False)
+        console.print(
+            f"[yellow]{name} is not a setting{f'; did you mean {meant}?' if meant else ''}[/]", highlight=False
+        )
     instance = Instance(settings)
     try:
         lock = instance.claim()
@@ -196,7 +203,10 @@ def _wait_until_ready(instance: Instance, asked: Asked, status: Status, console:
         status.update(f"starting … {missing}")
         if not told and time.monotonic() - started > _TELL_AFTER_S:
             told = True
-            console.print(f"[yellow]this takes longer than usual[/]: {missing}. Logs: {instance.settings.log_dir}", highlight=False)
+            console.print(
+                f"[yellow]this takes longer than usual[/]: {missing}. Logs: {instance.settings.log_dir}",
+                highlight=False,
+            )
         time.sleep(0.15)
 
 
@@ -204,7 +214,11 @@ def _missing(said: dict[str, Any] | None) -> str:
     """Name what is not ready yet."""
     if said is None:
         return "waiting for the web server"
-    waits = [name for name, part in {**said, **said.get("processes", {})}.items() if isinstance(part, dict) and part.get("ok") is False]
+    waits = [
+        name
+        for name, part in {**said, **said.get("processes", {})}.items()
+        if isinstance(part, dict) and part.get("ok") is False
+    ]
     return "waiting for " + (", ".join(waits) or "the first pulse")
 
 
@@ -220,6 +234,10 @@ def _panel(settings: Settings, said: dict[str, Any]) -> Panel:
     if said.get("authority"):
         text.append("Phones        ").append(f"{settings.url}/tls").append("  (installs the certificate)\n")
     text.append("State         ").append(str(settings.home_dir)).append("\n")
-    text.append("Other roles   ").append("muster link --user commander | duty | leader | mediator | wall\n" if settings.demo else "muster link --user NAME\n")
+    text.append("Other roles   ").append(
+        "muster link --user commander | duty | leader | mediator | wall\n"
+        if settings.demo
+        else "muster link --user NAME\n"
+    )
     text.append("Stop          ").append("Ctrl-C")
     return Panel(text, title="Muster · DEMO" if settings.demo else "Muster", expand=False, padding=(1, 2))

@@ -23,7 +23,11 @@
       this.stops.push(muster.store.on(["incident", "order", "unit", "alarm", "level", "source", "summary"], () => this.soon()));
       this.stops.push(muster.live.onState(() => this.link()));
       this.stops.push(muster.onSelect((what, _before, by) => by !== "console" && this.selected(what)));
-      muster.map.attach({ mapId: map, view: "console", limits: this.limits });
+      muster.map.attach({ mapId: map, view: "console", limits: this.limits }).then((handle) => {
+        const click = (e) => this.pick(e.latlng);
+        handle.map.on("click", click);
+        this.stops.push(() => handle.map.off("click", click));
+      });
       this.listen();
       muster.live.start({ view: "console", area });
       const wanted = new URLSearchParams(root.location.search).get("inc");
@@ -71,6 +75,10 @@
         const row = e.target.closest("[data-key]");
         if (row) muster.select({ kind: "unit", id: row.dataset.key.slice("unit:".length) });
       });
+      this.on(this.part("recommended"), "click", (e) => {
+        const candidate = e.target.closest("[data-unit]");
+        if (candidate) this.choose(candidate, 0);
+      });
       this.on(this.part("order-rows"), "click", (e) => {
         const button = e.target.closest("[data-do]");
         if (button) this.tell("order-action", { order: button.dataset.order, action: button.dataset.do });
@@ -103,12 +111,17 @@
         return this.report(false);
       }
       if (e.target.closest && e.target.closest("input, textarea, select, dialog")) {
-        // Enter on a recommended unit sends the order: D, Enter.
-        if (e.key === "Enter" && e.target.closest("[data-part='recommended']")) {
-          e.preventDefault();
-          this.press("send");
-        }
         return;
+      }
+      const candidate = e.target.closest && e.target.closest("[data-unit]");
+      if (candidate) {
+        const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[e.key];
+        if (step || e.key === "Enter") e.preventDefault();
+        if (step) return this.choose(candidate, step);
+        if (e.key === "Enter") {
+          this.choose(candidate, 0);
+          return this.press("send");
+        }
       }
       const wanted = muster.consoleView.intent(e.key);
       if (!wanted) return;
@@ -122,14 +135,36 @@
       else this.step(wanted === "next" ? 1 : -1);
     }
 
+    /** D: to the recommended unit; Enter there sends the order. */
     dispatch() {
-      const first = this.page.querySelector("[data-part='recommended'] input:checked") || this.page.querySelector("[data-part='recommended'] input");
+      const list = this.part("recommended");
+      const first = list.querySelector("[aria-checked='true']") || list.querySelector("[data-unit]");
       if (first) first.focus();
+    }
+
+    /** Choose a candidate, or the one `step` lines further on. */
+    choose(candidate, step) {
+      const all = [...this.part("recommended").querySelectorAll("[data-unit]")];
+      const next = all[Math.min(all.length - 1, Math.max(0, all.indexOf(candidate) + step))];
+      for (const node of all) {
+        node.setAttribute("aria-checked", String(node === next));
+        node.tabIndex = node === next ? 0 : -1;
+      }
+      next.focus();
+      this.tell("chosen", { unit: next.dataset.unit });
     }
 
     undo() {
       const toast = this.part("toast");
       if (toast && !toast.hidden && toast.dataset.undo) this.tell("order-action", { order: toast.dataset.undo, action: "cancel" });
+    }
+
+    /** While a report is being taken, a click on the map names its place. */
+    pick({ lat, lng }) {
+      if (this.part("report").hidden) return;
+      for (const [field, value] of [["lat", lat], ["lon", lng]]) {
+        root.dash_clientside.set_props(this.page.dataset[`report${field[0].toUpperCase()}${field.slice(1)}`], { value: value.toFixed(6) });
+      }
     }
 
     report(open) {
@@ -246,7 +281,7 @@
     }
 
     drawUnits(c) {
-      const position = (unit) => (muster.units && muster.units.atOf ? muster.units.atOf(unit.slot) : null);
+      const position = (unit) => (muster.units.at[unit.slot] > 0 ? muster.units.at[unit.slot] : null);
       const { rows } = muster.wallView.unitRows(c, BOARD, position);
       const busy = rows.filter((row) => !row.cls.includes("row-unit-available") && !row.cls.includes("row-unit-busy"));
       muster.rows.render(this.part("unit-rows"), busy);
@@ -344,15 +379,19 @@
 
   if (root.document) {
     let shown = null;
-    muster.shell.screen("console", {
-      mount(page) {
-        shown = new Console(page);
-        shown.start();
-      },
-      unmount() {
-        if (shown) shown.stop();
-        shown = null;
-      },
-    });
+    const register = () =>
+      muster.shell.screen("console", {
+        mount(page) {
+          shown = new Console(page);
+          shown.start();
+        },
+        unmount() {
+          if (shown) shown.stop();
+          shown = null;
+        },
+      });
+    // Assets load by name, and this one comes before shell.js.
+    if (muster.shell) register();
+    else root.document.addEventListener("DOMContentLoaded", register);
   }
 })(typeof window === "undefined" ? globalThis : window);

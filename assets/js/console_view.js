@@ -1,5 +1,5 @@
 /* What the console shows: pure functions from cards and the time to row models (rows.js).
-   `c` is the context of wall_view.js: {cards, summary, now (server ms), texts, area, limits}. */
+   `c` is the context of told.js: {cards, summary, now (server ms), texts, area, limits}. */
 (function (root) {
   "use strict";
   const muster = (root.muster = root.muster || {});

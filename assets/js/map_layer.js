@@ -3,6 +3,7 @@
   "use strict";
   const muster = (root.muster = root.muster || {});
   const DEAR_MS = 8; // above this cost of a picture units jump instead of gliding
+  const GLIDE_EVERY_MS = 25; // with the wait for the next frame: 30 pictures a second while anything glides
   const REACH = 14;
 
   /** Make the layer. `feed`: {units() → arrays by slot, now() → ms, limits, glide, withLabels, labels(), covers(), say()}. */
@@ -17,6 +18,7 @@
         this.over = new muster.mapOver.Over(feed, this.scene, this.roster, this.ink);
         this.stats = this.scene.stats;
         Object.assign(this.stats, { shown: 0, counted: 0, paintMs: 0, paints: 0 });
+        this._stale = new muster.mapPixels.Box();
         this._cost = 0;
         this._still = feed.glide === false || root.matchMedia("(prefers-reduced-motion: reduce)").matches;
       },
@@ -32,6 +34,7 @@
       },
       onRemove() {
         clearInterval(this._tick);
+        clearTimeout(this._glide);
         cancelAnimationFrame(this._frame);
         this._frame = 0;
         this._canvas.remove();
@@ -90,6 +93,7 @@
         canvas.style.width = `${size.x}px`;
         canvas.style.height = `${size.y}px`;
         this._image = new ImageData(w, h);
+        this.over.box.empty(); // a new canvas is clear
         this._pixels = new muster.mapPixels.Pixels(new Uint32Array(this._image.data.buffer), w, h);
       },
 
@@ -112,13 +116,19 @@
         this._cost = this._cost * 0.9 + cost * 0.1;
         this.stats.paintMs = cost;
         this.stats.paints++;
-        if (gliding) this.touch();
+        clearTimeout(this._glide);
+        if (gliding) this._glide = setTimeout(() => this.touch(), GLIDE_EVERY_MS);
       },
 
       _blit(units) {
         const { scene, ink, _pixels: pixels, stats } = this;
         const { x, y, age, cells } = scene, act = this.roster.act, k = ink.k;
         stats.shown = stats.counted = 0;
+        const stale = this._stale; // all that the last picture drew on, to be put again
+        stale.empty();
+        const took = (box, by) => stale.add(box.left * by, box.top * by, box.right * by, box.bottom * by);
+        took(pixels.box, 1);
+        took(this.over.box, k);
         pixels.clear();
         const single = (s) => {
           const turns = act[s] === S.CODE.en_route && age[s] !== S.LOST;
@@ -132,7 +142,9 @@
             stats.counted += n;
           });
         scene.eachTop(single);
-        this._ctx.putImageData(this._image, 0, 0);
+        took(pixels.box, 1);
+        const { x: left, y: top, w, h } = stale.within(pixels.width, pixels.height);
+        if (w) this._ctx.putImageData(this._image, 0, 0, left, top, w, h);
       },
 
       /** Return what lies at a container point: {kind: "unit", id, slot}, {kind: "cell", n, stale, lost, unready} or null. */

@@ -13,6 +13,7 @@
       Object.assign(this, { feed, scene, roster, ink, selected: null });
       this.sides = new Map();
       this.shown = [];
+      this.box = new muster.mapPixels.Box(); // what draw() has drawn on, in CSS pixels
       this.again();
     }
 
@@ -24,11 +25,17 @@
     /** Draw on a 2D context in device pixels. */
     draw(ctx, view, units, now, t) {
       const k = this.ink.k;
+      this.box.empty();
       ctx.setTransform(k, 0, 0, k, 0, 0);
       this._uncertainty(ctx, view, units, now);
       this._selection(ctx);
       if (this.feed.withLabels) this._labels(ctx, view, units, now, t);
       ctx.setTransform(1, 0, 0, 1, 0, 0);
+    }
+
+    _drew(x, y, w, h) {
+      const edge = 4 * this.ink.scale; // half a line, and rounding
+      this.box.add(x - edge, y - edge, x + w + edge, y + h + edge);
     }
 
     _uncertainty(ctx, view, units, now) {
@@ -48,6 +55,7 @@
         ctx.beginPath();
         ctx.arc(scene.x[s], scene.y[s], r, 0, 2 * Math.PI);
         ctx.stroke();
+        this._drew(scene.x[s] - r, scene.y[s] - r, 2 * r, 2 * r);
       }
       ctx.setLineDash([]);
     }
@@ -63,6 +71,7 @@
         ctx.strokeStyle = this.ink.colours[token];
         ctx.stroke();
       }
+      this._drew(scene.x[s] - 17 * q, scene.y[s] - 17 * q, 34 * q, 34 * q);
     }
 
     _labels(ctx, view, units, now, t) {
@@ -79,6 +88,7 @@
         }
         const box = muster.mapLabels.boxAt(label.side, label);
         ctx.drawImage(label.image, Math.round(box.x * k) / k, Math.round(box.y * k) / k, label.w, label.h);
+        this._drew(box.x, box.y, label.w, label.h);
       }
     }
 

@@ -32,23 +32,43 @@
     s.forWidth = width;
   }
 
+  /* A box that grows: [left, right) × [top, bottom). */
+  class Box {
+    constructor() {
+      this.empty();
+    }
+    empty() {
+      this.left = this.top = Infinity;
+      this.right = this.bottom = -Infinity;
+    }
+    add(left, top, right, bottom) {
+      if (left < this.left) this.left = left;
+      if (top < this.top) this.top = top;
+      if (right > this.right) this.right = right;
+      if (bottom > this.bottom) this.bottom = bottom;
+    }
+    /** Return the box in whole pixels within a picture: {x, y, w, h}, w and h 0 when there is nothing. */
+    within(width, height) {
+      const x = Math.max(0, Math.floor(this.left)), y = Math.max(0, Math.floor(this.top));
+      const w = Math.max(0, Math.min(width, Math.ceil(this.right)) - x), h = Math.max(0, Math.min(height, Math.ceil(this.bottom)) - y);
+      return w && h ? { x, y, w, h } : { x: 0, y: 0, w: 0, h: 0 };
+    }
+  }
+
   class Pixels {
     /** `words`: a Uint32Array of width × height, all zero. */
     constructor(words, width, height) {
       this.words = words;
       this.width = width;
       this.height = height;
-      this.top = height; // rows written since clear()
-      this.bottom = 0;
+      this.box = new Box(); // what was written since clear()
     }
 
-    /** Wipe what was written; returns the rows [top, bottom) that were. */
+    /** Wipe what was written. */
     clear() {
-      const rows = [this.top, this.bottom];
-      if (this.bottom > this.top) this.words.fill(0, this.top * this.width, this.bottom * this.width);
-      this.top = this.height;
-      this.bottom = 0;
-      return rows;
+      const { words, width } = this, { x, y, w, h } = this.box.within(width, this.height);
+      for (let row = y; row < y + h; row++) words.fill(0, row * width + x, row * width + x + w);
+      this.box.empty();
     }
 
     /** Copy a sprite with its middle at pixel x, y; parts outside the picture are cut off. */
@@ -57,8 +77,7 @@
       const left = s.w >> 1, above = s.h >> 1;
       const top = y - above, bottom = y - above + s.h;
       if (x - left >= width || x - left + s.w <= 0 || top >= height || bottom <= 0) return;
-      if (top < this.top) this.top = top < 0 ? 0 : top;
-      if (bottom > this.bottom) this.bottom = bottom > height ? height : bottom;
+      this.box.add(x - left, top, x - left + s.w, bottom);
       if (s.forWidth !== width) fit(s, width);
       if (x >= left && y >= above && x - left + s.w <= width && bottom <= height) {
         const at = y * width + x;
@@ -81,5 +100,5 @@
     }
   }
 
-  muster.mapPixels = { sprite, Pixels };
+  muster.mapPixels = { sprite, Pixels, Box };
 })(typeof window === "undefined" ? globalThis : window);

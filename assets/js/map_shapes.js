@@ -83,9 +83,15 @@
       stroke(ctx, ink.t1, 3.4);
       return;
     }
-    const stale = look.age === STALE;
+    const stale = look.age === STALE, tasked = look.code >= FIRST_TASKED;
     const dash = stale ? [4.2, 3.4] : null;
-    const quiet = stale ? ink.t3 : ink.t2;
+    const quiet = stale ? ink.t3 : ink.t2, busy = stale ? ink.t3 : ink.acc;
+    ctx.save();
+    if (stale && tasked) { // what it did, smaller and dimmed, in the dashed ring of a stale position
+      circle(ctx, 14);
+      stroke(ctx, ink.t3, 2.4, ink.bg0, dash);
+      ctx.scale(0.66, 0.66);
+    }
     switch (ACTIVITIES[look.code]) {
       case "available":
         circle(ctx, 10);
@@ -106,38 +112,37 @@
         break;
       case "awaiting": // no answer yet: never filled, always dashed
         arrow(ctx);
-        stroke(ctx, stale ? ink.t3 : ink.acc, 3, ink.bg0, [4.4, 2.8]);
+        stroke(ctx, busy, 3, ink.bg0, [4.4, 2.8]);
         break;
       case "accepted": // the same arrow, drawn out; on the way it is filled and turns
         arrow(ctx);
-        stroke(ctx, stale ? ink.t3 : ink.acc, 3, ink.bg0, dash);
+        stroke(ctx, busy, 3, ink.bg0);
         break;
       case "en_route":
-        ctx.save();
         if (look.heading === null) circle(ctx, 11);
         else {
           ctx.rotate(look.heading);
           arrow(ctx);
         }
-        if (stale) stroke(ctx, ink.acc, 2.8, ink.bg0, dash);
-        else fill(ctx, ink.acc, ink.bg0);
-        ctx.restore();
+        fill(ctx, busy, ink.bg0);
         break;
       case "on_scene":
         square(ctx, 12);
-        if (stale) stroke(ctx, ink.acc, 2.8, ink.bg0, dash);
-        else fill(ctx, ink.acc, ink.bg0);
+        fill(ctx, busy, ink.bg0);
         line(ctx, [-6.5, 0.5], [-1.8, 5.2], [6.8, -4.2]);
-        stroke(ctx, stale ? ink.acc : ink.bg0, 3.8);
+        stroke(ctx, ink.bg0, 3.8);
         break;
       default:
     }
+    ctx.restore();
   }
 
   /* Side of the 32-unit box in CSS pixels: a tasked or lost unit is half as large again as an idle one. */
-  const SIZE = { idle: 13, tasked: 22, lost: 23 };
+  const SIZE = { idle: 13, tasked: 22, stale: 26, lost: 23 };
   function sizeOf(code, age) {
-    return age === LOST ? SIZE.lost : code >= FIRST_TASKED ? SIZE.tasked : SIZE.idle;
+    if (age === LOST) return SIZE.lost;
+    if (code < FIRST_TASKED) return SIZE.idle;
+    return age === STALE ? SIZE.stale : SIZE.tasked;
   }
 
   /** Return the number of one look among all looks: what a table of pre-drawn glyphs is indexed by. */

@@ -1,4 +1,4 @@
-/* The wall screen: hears of changes, lets wall_view.js say what they mean, and puts that into the page.
+/* The wall screen: hears of changes, lets wall_*.js say what they mean, and puts that into the page.
    Drawing happens at most once a frame, and once a second for the ages. */
 (function (root) {
   "use strict";

@@ -7,6 +7,7 @@ Transactions must therefore be short: nothing that waits for a network belongs i
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -27,6 +28,7 @@ BUSY_S = 5.0
 WRITER_LOCK = 0x4D555354
 # A process that freezes inside a transaction must not hold the others up for longer than this.
 _IDLE_MS = 10_000
+_OUTSIDE = "muster_outside_transaction"
 
 
 class Database:
@@ -42,7 +44,10 @@ class Database:
             path = sqlite_path(self.url)
             path.parent.mkdir(parents=True, exist_ok=True)
             self._turn = Turn(path.with_name(path.name + ".turn"), BUSY_S)
-            self._write, self._read = _sqlite_engine(self.url, durable, "BEGIN IMMEDIATE"), _sqlite_engine(self.url, durable, "BEGIN")
+            self._write, self._read = (
+                _sqlite_engine(self.url, durable, "BEGIN IMMEDIATE"),
+                _sqlite_engine(self.url, durable, "BEGIN"),
+            )
         else:
             self._write = _postgres_engine(self.url)
             self._read = self._write.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -60,7 +65,11 @@ class Database:
             raise RuntimeError("this thread is writing already: transactions do not nest, use tx.savepoint()")
         self._writers.add(me)
         try:
-            with _named_faults(), self._turn.taken() if self._turn else nullcontext(), self._write.begin() as connection:
+            with (
+                _named_faults(),
+                self._turn.taken() if self._turn else nullcontext(),
+                self._write.begin() as connection,
+            ):
                 if not self.is_sqlite and self.serial:
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
                 yield connection
@@ -77,7 +86,10 @@ class Database:
     def session(self) -> Iterator[Connection]:
         """Open a connection without a transaction, for what a database does only outside of one."""
         with _named_faults(), self._write.connect() as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+            # pysqlite, set to autocommit and back, would begin transactions of its own afterwards.
+            yield connection.execution_options(
+                **{_OUTSIDE: True} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+            )
 
     @staticmethod
     def shown(url: str) -> str:
@@ -109,28 +121,49 @@ def sqlite_path(url: URL) -> Path:
 
 
 def _sqlite_engine(url: URL, durable: bool, begin: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_S, "isolation_level": None}, pool_size=4, max_overflow=12, pool_timeout=BUSY_S)
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_S, "isolation_level": None},
+        pool_size=4,
+        max_overflow=12,
+        pool_timeout=BUSY_S,
+    )
+    writes = begin != "BEGIN"
     pragmas = [
-        "PRAGMA journal_mode=WAL",
         f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}",
         "PRAGMA foreign_keys=ON",
         # What is deleted is overwritten: an erased case key must not stay behind in a free page.
         "PRAGMA secure_delete=ON",
         "PRAGMA cache_size=-4096",
+        f"PRAGMA query_only={'OFF' if writes else 'ON'}",
     ]
-    if begin == "BEGIN":
-        pragmas.append("PRAGMA query_only=ON")
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+        if writes:
+            _use_wal(connection)
         for pragma in pragmas:
             connection.execute(pragma)
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        if not connection.get_execution_options().get(_OUTSIDE):
+            connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch the file to its write-ahead log; the first time that needs it alone, and SQLite does not wait for that by itself."""
+    until = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.01)
 
 
 def _postgres_engine(url: URL) -> Engine:
@@ -138,13 +171,15 @@ def _postgres_engine(url: URL) -> Engine:
     arguments: dict[str, Any] = {"application_name": "muster", "connect_timeout": 5}
     if "options" not in url.query:
         arguments["options"] = options
-    return create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_size=4, max_overflow=12, pool_timeout=BUSY_S)
+    return create_engine(
+        url, connect_args=arguments, pool_pre_ping=True, pool_size=4, max_overflow=12, pool_timeout=BUSY_S
+    )
 
 
 @contextmanager
 def _named_faults() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as fault:
+    except (OperationalError, InterfaceError, PoolTimeout, sqlite3.OperationalError) as fault:
         cause = getattr(fault, "orig", None) or fault
         raise Unavailable(f"database: {str(cause).strip().splitlines()[0]}") from fault

@@ -5,14 +5,14 @@ A revision is the number of its file, ``NNNN_what.py``, so that looking at the s
 """
 
 import fcntl
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module, util
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection, MetaData, text
+from sqlalchemy import Connection, MetaData, column, select, table, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from datasource.errors import SchemaMismatch, Unavailable
@@ -21,6 +21,8 @@ from datasource.sql.database import Database, sqlite_path
 
 FOLDER = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x4D554D47
+# Alembic keeps what it works on in module globals.
+_in_process = threading.Lock()
 
 
 class History(NamedTuple):
@@ -45,16 +47,21 @@ MAIN = History("main", tables.metadata, "schema_version")
 POSITIONS = History("positions", tables.positions, "schema_version_positions")
 
 
-def migrate(database_url: str, positions_url: str = "") -> None:
-    """Bring the database, and the track store, to the newest schema; waits for another migration that is under way."""
-    _migrate(database_url, MAIN)
-    _migrate(positions_url or database_url, POSITIONS)
+def migrate(database_url: str, positions_url: str = "") -> bool:
+    """Bring the database, and the track store, to the newest schema; waits for another migration that is under way.
+
+    Returns whether there was anything to do; raises SchemaMismatch for a newer database, Unavailable.
+    """
+    with _in_process:
+        return _migrate(database_url, MAIN) | _migrate(positions_url or database_url, POSITIONS)
 
 
 def schema_state(url: str, history: History = MAIN) -> str:
     """Return ``ok``, ``behind`` (to be migrated) or ``ahead`` (made by a newer Muster); raises Unavailable."""
     database = Database(url)
     try:
+        if database.is_sqlite and not sqlite_path(database.url).exists():
+            return "behind"
         with database.reading() as connection:
             return _state(connection, history)
     finally:
@@ -72,38 +79,42 @@ def wait_for_schema(database_url: str, positions_url: str = "", *, timeout_s: fl
                     f"run that version, or restore a backup (this version knows up to {history.revisions[-1]})"
                 )
             if time.monotonic() >= until:
-                what = "does not answer" if found == "unavailable" else f"is older than {history.revisions[-1]}, which this version needs"
-                raise SchemaMismatch(f"{_shown(url)} ({history.name}) {what}; run `muster migrate` or `muster up` (waited {timeout_s:g} s)")
+                what = (
+                    "does not answer"
+                    if found == "unavailable"
+                    else f"is older than {history.revisions[-1]}, which this version needs"
+                )
+                raise SchemaMismatch(
+                    f"{_shown(url)} ({history.name}) {what}; run `muster migrate` or `muster up` (waited {timeout_s:g} s)"
+                )
             time.sleep(0.1)
 
 
-def load_all_tables() -> None:
-    """Import every module that adds tables to the metadata."""
-    for path in sorted(Path(__file__).parent.glob("tables*.py")):
-        import_module(f"datasource.sql.{path.stem}")
-
-
-def _migrate(url: str, history: History) -> None:
-    if util.find_spec("alembic") is None:
-        raise SchemaMismatch("alembic is not installed, so the database cannot be migrated")
-    from alembic.command import upgrade
-    from alembic.config import Config
-
-    load_all_tables()
+def _migrate(url: str, history: History) -> bool:
     database = Database(url)
     try:
         with _alone(database), database.writing() as connection:
-            if _state(connection, history) == "ahead":
+            found = _state(connection, history)
+            if found == "ahead":
                 raise SchemaMismatch(f"{_shown(url)} ({history.name}) was made by a newer Muster; it is left as it is")
-            config = Config()
-            config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
-            config.set_main_option("path_separator", "newline")
-            config.set_main_option("version_locations", str(history.folder).replace("%", "%%"))
-            handed: dict[str, Any] = {"connection": connection, "metadata": history.metadata, "version_table": history.version_table}
-            config.attributes.update(handed)
-            upgrade(config, "head")
+            if found == "behind":
+                _upgrade(connection, history)
+            return found == "behind"
     finally:
         database.close()
+
+
+def _upgrade(connection: Connection, history: History) -> None:
+    from alembic.command import upgrade
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", str(history.folder).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    config.attributes["version_table"] = history.version_table
+    upgrade(config, "head")
 
 
 @contextmanager
@@ -127,7 +138,7 @@ def _alone(database: Database) -> Iterator[None]:
 def _state(connection: Connection, history: History) -> str:
     try:
         with connection.begin_nested():
-            found = connection.execute(text(f"SELECT version_num FROM {history.version_table}")).scalar()
+            found = connection.execute(select(column("version_num")).select_from(table(history.version_table))).scalar()
     except (OperationalError, ProgrammingError):  # there is no such table: an empty database
         return "behind"
     known = history.revisions

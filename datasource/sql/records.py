@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Insert, Integer, Row, Select, Table, Update, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Insert, Integer, Select, Table, Update, and_, bindparam, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dashboard.domain.events import AnyEvent, Recorded
@@ -38,7 +38,18 @@ def decode_detail(text: str) -> dict[str, Any]:
 
 # --- events ---------------------------------------------------------------------------
 
-_EVENT_COLUMNS = ("position", "id", "subject", "version", "area", "occurred_at", "recorded_at", "actor", "drill", "body")
+_EVENT_COLUMNS = (
+    "position",
+    "id",
+    "subject",
+    "version",
+    "area",
+    "occurred_at",
+    "recorded_at",
+    "actor",
+    "drill",
+    "body",
+)
 SELECT_EVENTS = select(*(t.event.c[name] for name in _EVENT_COLUMNS)).order_by(t.event.c.position)
 
 
@@ -59,7 +70,7 @@ def event_row(r: Recorded) -> dict[str, Any]:
     }
 
 
-def recorded(row: Row[Any]) -> Recorded:
+def recorded(row: Any) -> Recorded:
     """Turn a row of :data:`SELECT_EVENTS` into the event."""
     position, id, subject, version, area, occurred_at, recorded_at, actor, drill, body = row
     return Recorded(
@@ -149,11 +160,14 @@ def _clause(column: ColumnElement[Any], op: str, name: str, end: str) -> ColumnE
         return column.is_distinct_from(value)
     if op == "prefix":
         return and_(column >= value, column < bindparam(end, type_=column.type))
-    return query.COMPARISONS[op](column, value)
+    compared: ColumnElement[bool] = query.COMPARISONS[op](column, value)  # type: ignore[assignment]
+    return compared
 
 
 @lru_cache(maxsize=512)
-def find_statement(kind: str, shape: tuple[tuple[str, str], ...], field: str, descending: bool, limited: bool) -> Select[Any]:
+def find_statement(
+    kind: str, shape: tuple[tuple[str, str], ...], field: str, descending: bool, limited: bool
+) -> Select[Any]:
     """Return the statement that finds bodies; the limit is the parameter ``row_limit``."""
     table = t.STATES[kind]
     statement = select(table.c.body).where(*clauses(kind, shape)).order_by(*ordering(table, field, descending))
@@ -232,6 +246,6 @@ SELECT_LATEST = select(*(t.position_latest.c[name] for name in _FIX_COLUMNS))
 SELECT_TRACK = select(*(t.position_track.c[name] for name in _FIX_COLUMNS)).order_by(t.position_track.c.at)
 
 
-def fixes(rows: Iterable[Row[Any]]) -> list[Fix]:
+def fixes(rows: Iterable[Any]) -> list[Fix]:
     """Turn rows into fixes."""
     return [Fix(*row) for row in rows]

@@ -24,7 +24,9 @@ from datasource.sql.database import Database
 from datasource.unit_of_work import Pending, UnitOfWork
 
 _HEAD = select(func.coalesce(func.max(t.event.c.position), 0))
-_COUNTER = select(t.counter.c.value).where(t.counter.c.series == bindparam("series"), t.counter.c.day == bindparam("day"))
+_COUNTER = select(t.counter.c.value).where(
+    t.counter.c.series == bindparam("series"), t.counter.c.day == bindparam("day")
+)
 _SEEN = select(t.seen.c.at).where(t.seen.c.source == bindparam("source"), t.seen.c.key == bindparam("key"))
 _EPOCH = select(t.stream_offset.c.epoch).where(t.stream_offset.c.stream == bindparam("stream"))
 _OFFSET = select(t.stream_offset.c.entry_id).where(t.stream_offset.c.stream == bindparam("stream"))
@@ -40,7 +42,12 @@ _LEASE = select(t.lease.c.holder, t.lease.c.epoch, t.lease.c.until).where(t.leas
 class SqlReader:
     """Reads through one connection; also the ground that a transaction stands on."""
 
-    def __init__(self, connection: Connection, positions: Callable[[Iterable[str] | None], dict[str, Fix]], head: int | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        positions: Callable[[Iterable[str] | None], dict[str, Fix]],
+        head: int | None = None,
+    ) -> None:
         self._connection = connection
         self._positions = positions
         self._head = head
@@ -50,7 +57,9 @@ class SqlReader:
         body = self._connection.execute(records.STATEMENTS[kind].load, {"id": id}).scalar()
         return None if body is None else records.decode_state(kind, body)
 
-    def find(self, kind: str, where: Iterable[Condition] = (), *, order: str = "", limit: int | None = None) -> list[Any]:
+    def find(
+        self, kind: str, where: Iterable[Condition] = (), *, order: str = "", limit: int | None = None
+    ) -> list[Any]:
         """Return states; see ``Reader.find``."""
         conditions = query.checked(kind, where)
         field, descending = query.parse_order(kind, order)
@@ -71,7 +80,9 @@ class SqlReader:
             self._head = int(self._connection.execute(_HEAD).scalar_one())
         return self._head
 
-    def events(self, after: int = 0, *, subject: str | None = None, until: int | None = None, limit: int = 1000) -> list[Recorded]:
+    def events(
+        self, after: int = 0, *, subject: str | None = None, until: int | None = None, limit: int = 1000
+    ) -> list[Recorded]:
         """Return events after a position, in order."""
         statement = records.SELECT_EVENTS.where(t.event.c.position > after).limit(limit)
         if subject is not None:
@@ -145,7 +156,9 @@ class SqlStore:
                 epoch += 1
                 claims = [{"stream": stream, "entry_id": "0-0", "epoch": epoch} for stream in streams_of(name)]
                 connection.execute(self._upserts.claim, claims)
-            connection.execute(self._upserts.lease, {"name": name, "holder": holder, "epoch": epoch, "until": now + ttl_ms})
+            connection.execute(
+                self._upserts.lease, {"name": name, "holder": holder, "epoch": epoch, "until": now + ttl_ms}
+            )
             return int(epoch)
 
     def offset(self, stream: str) -> str:
@@ -166,7 +179,9 @@ class SqlStore:
     def track(self, unit_id: str, since: int, until: int, limit: int = 10_000) -> list[Fix]:
         """Return the thinned track of a unit with ``since <= at < until``, oldest first."""
         column = t.position_track.c
-        statement = records.SELECT_TRACK.where(column.unit_id == unit_id, column.at >= since, column.at < until).limit(limit)
+        statement = records.SELECT_TRACK.where(column.unit_id == unit_id, column.at >= since, column.at < until).limit(
+            limit
+        )
         with self.tracks.reading() as connection:
             return records.fixes(connection.execute(statement))
 
@@ -175,7 +190,9 @@ class SqlStore:
         gone = 0
         if tracks_before is not None:
             with self.tracks.writing() as connection:
-                gone += connection.execute(delete(t.position_track).where(t.position_track.c.at < tracks_before)).rowcount
+                gone += connection.execute(
+                    delete(t.position_track).where(t.position_track.c.at < tracks_before)
+                ).rowcount
         if keys_before is not None:
             with self.database.writing() as connection:
                 gone += connection.execute(delete(t.seen).where(t.seen.c.at < keys_before)).rowcount
@@ -219,11 +236,15 @@ class SqlStore:
                 raise Conflict("conflict.version", subject=pending.events[0].subject) from fault
         upserts = self._upserts
         if pending.counters:
-            connection.execute(upserts.counter, [{"series": s, "day": d, "value": v} for (s, d), v in pending.counters.items()])
+            connection.execute(
+                upserts.counter, [{"series": s, "day": d, "value": v} for (s, d), v in pending.counters.items()]
+            )
         if pending.seen:
             connection.execute(upserts.seen, [{"source": s, "key": k, "at": at} for (s, k), at in pending.seen.items()])
         if pending.vitals:
-            rows = [{"key": k, "at": at, "detail": records.encode(detail)} for k, (at, detail) in pending.vitals.items()]
+            rows = [
+                {"key": k, "at": at, "detail": records.encode(detail)} for k, (at, detail) in pending.vitals.items()
+            ]
             connection.execute(upserts.vital, rows)
         if pending.letters:
             connection.execute(upserts.dead_letter, [records.letter_row(letter) for letter in pending.letters.values()])

@@ -10,12 +10,28 @@ import types
 from typing import Any, Union, get_args, get_origin
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from dashboard.ports import INDEXED
 from dashboard.projections.states import KINDS
 
-NAMES = {"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
 
 metadata = MetaData(naming_convention=NAMES)
 positions = MetaData(naming_convention=NAMES)
@@ -141,8 +157,21 @@ position_track = Table(
 INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "incident": (("status",), ("external_ref", "source"), ("area", "status"), ("opened_at",), ("closed_at",)),
     "unit": (("area",),),
-    "order": (("ack_due_at",), ("lease_until",), ("status", "queued_at"), ("incident_id", "status"), ("unit_id", "status")),
-    "alarm": (("status", "ack_due_at"), ("status", "ack_expires_at"), ("status", "until"), ("rule", "status"), ("subject",), ("raised_at",)),
+    "order": (
+        ("ack_due_at",),
+        ("lease_until",),
+        ("status", "queued_at"),
+        ("incident_id", "status"),
+        ("unit_id", "status"),
+    ),
+    "alarm": (
+        ("status", "ack_due_at"),
+        ("status", "ack_expires_at"),
+        ("status", "until"),
+        ("rule", "status"),
+        ("subject",),
+        ("raised_at",),
+    ),
     "camera": (("area",), ("source", "health")),
     "camera_alert": (("status",), ("camera_id", "rule", "raised_at"), ("raised_at",)),
     "dispute": (("status", "due_at"), ("external_ref", "source"), ("area", "status")),
@@ -161,7 +190,10 @@ def _column_type(annotation: Any) -> tuple[Any, bool]:
 def _state_table(kind: str) -> Table:
     """Make the table of one kind: id, version, what can be asked for, and the whole state as JSON."""
     annotations = {f.name: f.type for f in msgspec.structs.fields(KINDS[kind].type)}
-    columns: list[Column[Any]] = [Column("id", KeyText, primary_key=True), Column("version", BigInteger, nullable=False)]
+    columns: list[Column[Any]] = [
+        Column("id", KeyText, primary_key=True),
+        Column("version", BigInteger, nullable=False),
+    ]
     for name in INDEXED[kind]:
         column_type, optional = _column_type(annotations[name])
         columns.append(Column(name, column_type, nullable=optional))

@@ -59,5 +59,7 @@ class Turn:
             with decided:
                 if not got.is_set():
                     given_up = True
-                    raise Unavailable(f"{self._path.name}: another writer has held the database for {self._timeout_s:g} s")
+                    raise Unavailable(
+                        f"{self._path.name}: another writer has held the database for {self._timeout_s:g} s"
+                    )
         return descriptor

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from typing import Any, Protocol
 
 import msgspec
@@ -235,10 +236,13 @@ def language(request: Request) -> str:
 
 def routes(intake: Intake, profile: Profile) -> list[Route]:
     """Return the routes of the API, a true 404 and 405 for everything else below ``/api`` included."""
-    document = msgspec.json.encode(openapi.document(profile))
+
+    @cache
+    def document() -> bytes:
+        return msgspec.json.encode(openapi.document(profile))
 
     async def describe(request: Request) -> Response:
-        return Response(document, media_type="application/json", headers={"Cache-Control": "no-cache"})
+        return Response(document(), media_type="application/json", headers={"Cache-Control": "no-cache"})
 
     made = [Route(f"{PREFIX}/{name}", _endpoint(intake, name), methods=["POST"]) for name in CALLS]
     made.append(Route(f"{PREFIX}/openapi.json", describe, methods=["GET"]))

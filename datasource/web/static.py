@@ -25,7 +25,12 @@ _LEAST_BYTES = 600
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ASK_EACH_TIME = "no-cache"
 _FONT_DAYS = "public, max-age=2592000"
-_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".webmanifest": "application/manifest+json", ".woff2": "font/woff2"}
+_TYPES = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
 
 
 # (package, path as asked for) → the file of a registered component suite or None, and whether the address changes with it.
@@ -104,7 +109,9 @@ class Static:
         except OSError:
             copy = None
         if path is None or copy is None:
-            await _send(send, 404, [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")], b"404\n")
+            await _send(
+                send, 404, [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")], b"404\n"
+            )
             return
         headers = {name: value for name, value in scope["headers"] if name in (b"if-none-match", b"accept-encoding")}
         packed = copy.packed if b"gzip" in headers.get(b"accept-encoding", b"") else None

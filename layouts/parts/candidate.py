@@ -14,8 +14,8 @@ def age_text(seconds: float, lang: str) -> str:
     return text("time.ago_min", lang, n=s // 60) if s < 3600 else text("time.ago_h", lang, n=s // 3600)
 
 
-def candidate(one: Candidate, names: dict[str, str], lang: str) -> html.Span:
-    """Draw the line of one candidate."""
+def candidate(one: Candidate, names: dict[str, str], lang: str, *, chosen: bool) -> html.Button:
+    """Draw the line of one candidate; console.js lets one of them be chosen."""
     facts = []
     if one.eta_s is not None:
         facts.append(text("console.minutes", lang, n=max(1, round(one.eta_s / 60))))
@@ -30,13 +30,17 @@ def candidate(one: Candidate, names: dict[str, str], lang: str) -> html.Span:
     ]
     if one.orders:
         reasons.append(text("console.busy_with", lang, n=one.orders))
-    return html.Span(
+    return html.Button(
         [
             html.B(one.name),
             html.Span(" · ".join(facts), className="candidate-facts"),
             html.Small(" · ".join([names.get(f"unit_kind.{one.kind}", one.kind), *reasons])),
         ],
+        type="button",
+        role="radio",
         className=f"candidate candidate-{one.group}",
+        tabIndex=0 if chosen else -1,
+        **{"data-unit": one.unit_id, "aria-checked": "true" if chosen else "false"},
     )
 
 

@@ -11,8 +11,9 @@ from dashboard.domain.commands import Actor
 from dashboard.i18n import catalogue, text
 
 Say = Callable[..., str]
-SHARED = ("ui", "keys", "link", "level", "source_state", "activity", "severity", "time", "alarm", "alarm_status", "incident_status")
-SHARED += ("camera_rule", "confidence", "map")
+SHARED = tuple(
+    "ui keys link level source_state activity severity time alarm alarm_status incident_status camera_rule confidence map".split()
+)
 NAMED = ("category", "dispute_category", "step", "area", "source", "unit_kind", "centre")
 
 

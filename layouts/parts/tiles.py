@@ -16,7 +16,8 @@ def tile(name: str, label: str) -> html.Div:
                 [
                     html.Span(label, className="kpi-label"),
                     html.Span(
-                        [html.Span(className="kpi-age-mark"), html.Span(className="kpi-age-text one-line")], className="kpi-age"
+                        [html.Span(className="kpi-age-mark"), html.Span(className="kpi-age-text one-line")],
+                        className="kpi-age",
                     ),
                 ],
                 className="kpi-head",
@@ -40,4 +41,6 @@ def tile(name: str, label: str) -> html.Div:
 
 def tile_strip(say: Say, class_name: str = "") -> html.Section:
     """Draw all counters."""
-    return html.Section([tile(name, say(f"wall.kpi.{name}")) for name in TILES], className=f"tiles {class_name}".strip())
+    return html.Section(
+        [tile(name, say(f"wall.kpi.{name}")) for name in TILES], className=f"tiles {class_name}".strip()
+    )

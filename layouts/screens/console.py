@@ -25,9 +25,12 @@ def layout(actor: Actor, lang: str, profile: Profile) -> Component:
     """Draw the console of the actor's area."""
     say = speaker(lang)
     names = profile.texts(lang)
-    stores = {
+    known = {
         "store-selection": ids.CONSOLE_SELECTION,
         "store-order-action": ids.CONSOLE_ORDER_ACTION,
+        "store-chosen": ids.CONSOLE_CHOSEN,
+        "report-lat": ids.REPORT_LAT,
+        "report-lon": ids.REPORT_LON,
     }
     return page(
         ids.CONSOLE,
@@ -54,8 +57,18 @@ def layout(actor: Actor, lang: str, profile: Profile) -> Component:
         sections=("console", "wall", "order_status", "alarm_status"),
         class_name="console-page",
         map=ids.CONSOLE_MAP,
-        **stores,
+        **known,
     )
+
+
+_STORES = (
+    ids.CONSOLE_SELECTION,
+    ids.CONSOLE_ORDER_ACTION,
+    ids.CONSOLE_CHOSEN,
+    ids.CONSOLE_RESULT,
+    ids.CONSOLE_DRAWN,
+    ids.CONSOLE_TOASTED,
+)
 
 
 def _part(name: str) -> dict[str, str]:
@@ -102,28 +115,15 @@ def _map(lang: str) -> html.Section:
 def _detail(actor: Actor, say: Say) -> html.Section:
     orders = may(actor, "SendOrder")
     closes = may(actor, "CloseIncident")
-    incident = [
-        html.Div(
-            [
-                html.Span(className="incident-glyph", **_part("incident-glyph")),
-                html.H2(className="incident-title", **_part("incident-title")),
-                html.Button(
-                    say("console.acknowledge"),
-                    id=ids.CONSOLE_TAKE,
-                    type="button",
-                    className="button strong",
-                    **_part("take"),
-                ),
-            ],
-            className="incident-head",
-        ),
-        html.Dl(className="facts", **{**_part("facts"), "aria-label": say("console.facts")}),
+    body: list[Any] = [
         html.H3(say("console.orders")),
         html.P(say("console.no_orders"), className="quiet-line", hidden=True, **_part("orders-empty")),
         html.Ul(className="orders", **_part("order-rows")),
         html.Div(_dispatch(say), hidden=not orders, className="dispatch"),
         html.H3(say("console.timeline")),
         html.Ol(id=ids.CONSOLE_TIMELINE, className="timeline"),
+    ]
+    foot: list[Any] = [
         html.Div(
             [
                 dcc.Input(
@@ -154,6 +154,25 @@ def _detail(actor: Actor, say: Say) -> html.Section:
             hidden=not closes,
         ),
     ]
+    incident = [
+        html.Div(
+            [
+                html.Span(className="incident-glyph", **_part("incident-glyph")),
+                html.H2(className="incident-title", **_part("incident-title")),
+                html.Button(
+                    say("console.acknowledge"),
+                    id=ids.CONSOLE_TAKE,
+                    type="button",
+                    className="button strong",
+                    **_part("take"),
+                ),
+            ],
+            className="incident-head",
+        ),
+        html.Dl(className="facts", **{**_part("facts"), "aria-label": say("console.facts")}),
+        html.Div(body, className="incident-body"),
+        html.Div(foot, className="incident-foot"),
+    ]
     return html.Section(
         [
             html.P(say("console.nothing"), className="panel-empty", **_part("nothing")),
@@ -168,8 +187,10 @@ def _dispatch(say: Say) -> list[Any]:
     return [
         html.H3(say("console.recommended")),
         html.Div(
-            dcc.RadioItems(id=ids.CONSOLE_RECOMMENDED, options=[], className="candidates"),
-            **_part("recommended"),
+            id=ids.CONSOLE_RECOMMENDED,
+            className="candidates",
+            role="radiogroup",
+            **{**_part("recommended"), "aria-label": say("console.recommended")},
         ),
         html.Label(say("console.order_text"), htmlFor=ids.CONSOLE_TEXT, className="visually-hidden"),
         dcc.Textarea(id=ids.CONSOLE_TEXT, className="field", maxLength=300, rows=2),
@@ -240,8 +261,8 @@ def _report(say: Say, names: dict[str, str], profile: Profile) -> html.Div:
         ),
         field(ids.REPORT_TITLE, "console.report_name", maxLength=60),
         field(ids.REPORT_PLACE, "console.report_place", maxLength=60),
-        field(ids.REPORT_LAT, "console.report_lat", "number", min=-90, max=90, step="any"),
-        field(ids.REPORT_LON, "console.report_lon", "number", min=-180, max=180, step="any"),
+        field(ids.REPORT_LAT, "console.report_lat", inputMode="decimal", maxLength=12),
+        field(ids.REPORT_LON, "console.report_lon", inputMode="decimal", maxLength=12),
         html.P(say("console.report_pick"), className="quiet-line form-field wide"),
         html.Div(id=ids.REPORT_DUPLICATES, className="duplicates wide", role="status"),
         html.Div(
@@ -251,7 +272,7 @@ def _report(say: Say, names: dict[str, str], profile: Profile) -> html.Div:
             ],
             className="form-field wide",
         ),
-        field(ids.REPORT_PEOPLE, "console.people", "number", min=0, max=100000, step=1),
+        field(ids.REPORT_PEOPLE, "console.people", inputMode="numeric", maxLength=6),
         html.Span(),
         field(ids.REPORT_CALLER, "console.report_caller", maxLength=40, autoComplete="off"),
         field(ids.REPORT_PHONE, "console.report_phone", "tel", maxLength=20, autoComplete="off"),

@@ -29,7 +29,12 @@ def layout(actor: Actor, lang: str, profile: Profile) -> Component:
             panel("alarms", say("wall.alarms.title"), live_list("alarms", loading), "wall-alarms fades"),
             html.Section(city_map(ids.WALL_MAP, interactive=False), className="wall-map fades"),
             panel("cameras", say("wall.cameras.title"), live_list("cameras", loading, columns=2), "wall-cameras fades"),
-            panel("trend", say("wall.trend.title"), [html.Div(className="trend", **{"data-part": "trend-chart"})], "wall-trend fades"),
+            panel(
+                "trend",
+                say("wall.trend.title"),
+                [html.Div(className="trend", **{"data-part": "trend-chart"})],
+                "wall-trend fades",
+            ),
             panel("units", say("wall.units.title"), live_list("units", loading), "wall-units fades"),
             panel("disputes", say("wall.disputes.title"), _disputes(loading), "wall-disputes fades"),
             _footer(say),

@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from datasource import redis_server
 from datasource.bootstrap import Backend, open_backend
+from datasource.errors import Unavailable
 from datasource.settings import Settings, load, make_home
 from datasource.sql.migrate import migrate
 
@@ -37,8 +38,9 @@ def until(question: Callable[[], Answer], limit_s: float = 10.0, *, what: str = 
 class Workshop:
     """Redis and workers on a home folder of their own; ``runner`` is the module that starts a worker (for sabotage)."""
 
-    def __init__(self, home: Path, *, runner: Sequence[str] = ("-m",), database_url: str = "") -> None:
-        self.settings: Settings = load({}, home=str(home), database_url=database_url or None)
+    def __init__(self, home: Path, *, runner: Sequence[str] = ("-m",), parameters: Mapping[str, float] | None = None) -> None:
+        profile = _profile(home, parameters) if parameters else None
+        self.settings: Settings = load({}, home=str(home), profile=profile)
         make_home(self.settings)
         migrate(self.settings.database, self.settings.positions)
         self.backend: Backend = open_backend(self.settings)
@@ -72,8 +74,16 @@ class Workshop:
         self.processes[name].wait()
 
     def freeze(self, name: str) -> None:
-        """Stop a process without its knowing."""
-        self.processes[name].send_signal(signal.SIGSTOP)
+        """Stop a process without its knowing, but not while it holds the database, or nobody could take over."""
+        for n in range(5):
+            self.processes[name].send_signal(signal.SIGSTOP)
+            try:
+                self.backend.store.take_lease("test", f"freezer-{n}", 0, 0)
+                return
+            except Unavailable:
+                self.thaw(name)
+                time.sleep(0.1)
+        raise AssertionError(f"{name} always holds the database")
 
     def thaw(self, name: str) -> None:
         """Let it go on."""
@@ -111,3 +121,12 @@ class Workshop:
             redis.wait(10)
         self.backend.close()
         assert not late, f"did not end within 10 s of SIGTERM: {late}\n{self.log(late[0])}"
+
+
+def _profile(home: Path, parameters: Mapping[str, float]) -> str:
+    """Write the default profile with other parameters; returns its path."""
+    lines = "".join(f'"{name}" = {value}\n' for name, value in parameters.items())
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / "profile.toml"
+    path.write_text((CHECKOUT / "dashboard" / "centres" / "default.toml").read_text() + f"\n[parameters]\n{lines}")
+    return str(path)

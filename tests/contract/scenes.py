@@ -9,12 +9,24 @@ from dashboard.ports import DeadLetter, NewEvents
 SOURCE = "source:110"
 
 
-def new(kind: str, id: str, *events: e.Event, version: int = 0, area: str = "440112", occurred_at: int = 1_000, actor: str = SOURCE) -> NewEvents:
+def new(
+    kind: str,
+    id: str,
+    *events: e.Event,
+    version: int = 0,
+    area: str = "440112",
+    occurred_at: int = 1_000,
+    actor: str = SOURCE,
+) -> NewEvents:
     """Bundle events for one subject."""
-    return NewEvents(kind=kind, id=id, area=area, events=events, expected_version=version, occurred_at=occurred_at, actor=actor)
+    return NewEvents(
+        kind=kind, id=id, area=area, events=events, expected_version=version, occurred_at=occurred_at, actor=actor
+    )
 
 
-def opened(id: str, *, area: str = "440112", severity: int = 2, category: str = "fire", external_ref: str = "") -> NewEvents:
+def opened(
+    id: str, *, area: str = "440112", severity: int = 2, category: str = "fire", external_ref: str = ""
+) -> NewEvents:
     """Open an incident."""
     event = e.IncidentOpened(
         number=id,

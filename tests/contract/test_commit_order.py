@@ -30,7 +30,9 @@ class SlowToCommit(SqlStore):
         time.sleep(SLOW_S)
 
 
-def race(slow: Callable[[], None], quick: Callable[[], None], read_after: Callable[[int], list[int]]) -> tuple[list[int], list[BaseException]]:
+def race(
+    slow: Callable[[], None], quick: Callable[[], None], read_after: Callable[[int], list[int]]
+) -> tuple[list[int], list[BaseException]]:
     """Run both writers and a polling reader; returns the positions in the order in which the reader met them, and faults."""
     faults: list[BaseException] = []
 
@@ -80,7 +82,10 @@ def test_a_late_commit_is_never_passed_over(databases: Stores) -> None:
 @pytest.mark.integration
 def test_without_the_writers_lock_the_second_is_refused_rather_than_passed_over(postgres: Postgres) -> None:
     url = postgres.fresh()
-    stores = [kind(Database(url, serial=False), Database(url, serial=False), clock=_clock()) for kind in (SlowToCommit, SqlStore, SqlStore)]
+    stores = [
+        kind(Database(url, serial=False), Database(url, serial=False), clock=_clock())
+        for kind in (SlowToCommit, SqlStore, SqlStore)
+    ]
     met, faults = race(record(stores[0], "I1"), record(stores[1], "I2"), reader_of(stores[2]))
     assert met == [1]
     assert [type(fault) for fault in faults] == [Conflict]
@@ -104,7 +109,11 @@ def test_a_plain_sequence_without_a_lock_falls_into_the_trap(postgres: Postgres)
 
     def after(position: int) -> list[int]:
         with engine.connect() as connection:
-            return list(connection.execute(text("SELECT position FROM naive WHERE position > :p ORDER BY 1"), {"p": position}).scalars())
+            return list(
+                connection.execute(
+                    text("SELECT position FROM naive WHERE position > :p ORDER BY 1"), {"p": position}
+                ).scalars()
+            )
 
     met, faults = race(write(SLOW_S), write(0.0), after)
     assert faults == []

@@ -45,7 +45,9 @@ def rq_scene(server: RedisServer, delivery: Delivery) -> Scene:
 
     def work(destination: str) -> Took:
         delivery.took.clear()
-        SimpleWorker([Queue(queue_name(destination), connection=client)], connection=client).work(burst=True, logging_level="CRITICAL")
+        SimpleWorker([Queue(queue_name(destination), connection=client)], connection=client).work(
+            burst=True, logging_level="CRITICAL"
+        )
         return list(delivery.took)
 
     return RqJobs(client), work, server.wipe

@@ -56,7 +56,9 @@ def test_a_letter_nobody_wrote_cannot_be_sent_again(store: Any) -> None:
 def test_the_latest_fix_is_the_latest_by_its_own_clock(store: Any) -> None:
     store.save_positions([Fix("U1", 23.1, 113.2, 1_000, 3.5, 90.0, 8.0), Fix("U2", 23.0, 113.0, 1_000)], [])
     store.save_positions([Fix("U1", 20.0, 110.0, 900), Fix("U3", 23.0, 113.0, 5)], [])
-    store.save_positions([Fix("U2", 23.5, 113.5, 1_001), Fix("U2", 23.6, 113.6, 1_003), Fix("U2", 23.4, 113.4, 1_002)], [])
+    store.save_positions(
+        [Fix("U2", 23.5, 113.5, 1_001), Fix("U2", 23.6, 113.6, 1_003), Fix("U2", 23.4, 113.4, 1_002)], []
+    )
     store.save_positions([], [])
     with store.reading() as r:
         assert r.positions() == {

@@ -42,7 +42,11 @@ with store.transaction() as tx:
 def test_a_writer_killed_in_its_transaction_leaves_what_it_had_committed_and_nobody_waiting(databases: Stores) -> None:
     store = databases.another()
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, databases.url, databases.positions_url], cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        [sys.executable, "-c", CHILD, databases.url, databases.positions_url],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert child.stdout is not None
     try:
@@ -92,7 +96,7 @@ def test_a_turn_that_is_not_given_up_ends_in_an_answer(tmp_path: Path) -> None:
     path = tmp_path / "x.turn"
     with Turn(path, 5).taken():
         began = time.monotonic()
-        with pytest.raises(Unavailable, match="0.2 s"), Turn(path, 0.2).taken():
+        with pytest.raises(Unavailable, match=r"0\.2 s"), Turn(path, 0.2).taken():
             raise AssertionError("two had the turn")
         assert 0.15 < time.monotonic() - began < 2
     # The one that gave up must not come into the turn later and keep it.
@@ -130,7 +134,8 @@ def test_a_database_that_is_away_is_unavailable(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "complaint"), [("mysql://x/y", "mysql is not supported"), ("sqlite://", "needs a file"), ("sqlite:///:memory:", "needs a file")]
+    ("url", "complaint"),
+    [("mysql://x/y", "mysql is not supported"), ("sqlite://", "needs a file"), ("sqlite:///:memory:", "needs a file")],
 )
 def test_an_address_muster_does_not_run_on_is_refused(url: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):

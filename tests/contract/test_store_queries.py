@@ -111,7 +111,9 @@ def test_truth_values(store: Any) -> None:
         ([], "title", "incident.title is not indexed"),
     ],
 )
-def test_a_question_that_cannot_be_asked_is_refused(store: Any, conditions: list[Condition], order: str, complaint: str) -> None:
+def test_a_question_that_cannot_be_asked_is_refused(
+    store: Any, conditions: list[Condition], order: str, complaint: str
+) -> None:
     with store.reading() as r, pytest.raises(ValueError, match=complaint):
         r.find("incident", conditions, order=order)
     with store.transaction() as tx, pytest.raises(ValueError, match=complaint):

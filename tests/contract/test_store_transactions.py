@@ -18,7 +18,14 @@ class Stumble(Exception):
 def everything(store: Any) -> tuple[Any, ...]:
     """What a store holds, for comparing."""
     with store.reading() as r:
-        return r.head(), r.events(), r.find("incident"), r.vitals(), r.dead_letters(open_only=False), store.offset("facts")
+        return (
+            r.head(),
+            r.events(),
+            r.find("incident"),
+            r.vitals(),
+            r.dead_letters(open_only=False),
+            store.offset("facts"),
+        )
 
 
 def test_a_transaction_that_fails_leaves_nothing(store: Any) -> None:
@@ -41,7 +48,9 @@ def test_a_transaction_that_fails_leaves_nothing(store: Any) -> None:
 
 def test_what_was_recorded_is_read_back_as_it_was(store: Any) -> None:
     with store.transaction() as tx:
-        written = tx.record(opened("I1")) + tx.record(unit("U1")) + tx.record(noted("I1", 1, "水泵 \U0001f692 'x' \\ \n"))
+        written = (
+            tx.record(opened("I1")) + tx.record(unit("U1")) + tx.record(noted("I1", 1, "水泵 \U0001f692 'x' \\ \n"))
+        )
     with store.reading() as r:
         assert r.events() == written
         assert r.head() == 4
@@ -57,9 +66,20 @@ def test_what_was_recorded_is_read_back_as_it_was(store: Any) -> None:
 
 def test_every_event_survives_its_row(store: Any) -> None:
     order = e.OrderQueued(
-        number="1", incident_id="I", unit_id="U", severity=1, text="去", ack_limit_s=30, ack_due_at=9, by="li", channels=("sms", "terminal"), eta_s=120
+        number="1",
+        incident_id="I",
+        unit_id="U",
+        severity=1,
+        text="去",
+        ack_limit_s=30,
+        ack_due_at=9,
+        by="li",
+        channels=("sms", "terminal"),
+        eta_s=120,
     )
-    alarm = e.AlarmRaised(rule="source_lost", subject="source:x", severity=2, params={"n": 3, "s": "甲", "f": 0.5}, ack_due_at=8)
+    alarm = e.AlarmRaised(
+        rule="source_lost", subject="source:x", severity=2, params={"n": 3, "s": "甲", "f": 0.5}, ack_due_at=8
+    )
     level = e.LevelProposed(level="II", reason="台风预警升级到橙色", by="li", proposal_id="P1")
     with store.transaction() as tx:
         tx.record(new("order", "O1", order))
@@ -67,12 +87,24 @@ def test_every_event_survives_its_row(store: Any) -> None:
         tx.record(new("level", "4401", level, area="4401"))
         tx.record(new("source", "110", e.SourceRegistered(name="110", source_kind="calls", cadence_s=10)))
         tx.record(new("camera", "C1", e.CameraRegistered(name="c", source="cam")))
-        tx.record(new("camera_alert", "CA1", e.CameraAlertRaised(camera_id="C1", rule="smoke", severity=2, confidence=0.75)))
+        tx.record(
+            new("camera_alert", "CA1", e.CameraAlertRaised(camera_id="C1", rule="smoke", severity=2, confidence=0.75))
+        )
         case = e.DisputeOpened(
-            number="1", title="t", category="labour", grade="ordinary", channel="", workflow="w", steps=("a", "b"), due_at=9, accepted_at=1
+            number="1",
+            title="t",
+            category="labour",
+            grade="ordinary",
+            channel="",
+            workflow="w",
+            steps=("a", "b"),
+            due_at=9,
+            accepted_at=1,
         )
         tx.record(new("dispute", "G1", case))
-        inside = {kind: tx.find(kind) for kind in ("order", "alarm", "level", "source", "camera", "camera_alert", "dispute")}
+        inside = {
+            kind: tx.find(kind) for kind in ("order", "alarm", "level", "source", "camera", "camera_alert", "dispute")
+        }
     with store.reading() as r:
         assert [x.event for x in r.events()][:3] == [order, alarm, level]
         assert {kind: r.find(kind) for kind in inside} == inside
@@ -88,7 +120,13 @@ def test_the_second_of_two_decisions_on_one_version_is_a_conflict_that_says_who_
     with pytest.raises(Conflict) as found, store.transaction() as tx:
         tx.record(noted("I1", 1, actor="commander:wang"))
     assert found.value.key == "conflict.version"
-    assert found.value.params | {"at": 0} == {"subject": "incident:I1", "expected": 1, "version": 2, "by": "commander:li", "at": 0}
+    assert found.value.params | {"at": 0} == {
+        "subject": "incident:I1",
+        "expected": 1,
+        "version": 2,
+        "by": "commander:li",
+        "at": 0,
+    }
     assert store.head() == 2
 
 

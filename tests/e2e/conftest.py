@@ -92,10 +92,14 @@ def open_browser(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ope
         options.add_argument(f"--user-data-dir={tmp_path / f'browser{len(open_ones)}'}")
         if phone:
             size = (390, 844)
-            options.add_experimental_option("mobileEmulation", {"deviceMetrics": {"width": 390, "height": 844, "pixelRatio": 2.0, "touch": True}})
+            options.add_experimental_option(
+                "mobileEmulation", {"deviceMetrics": {"width": 390, "height": 844, "pixelRatio": 2.0, "touch": True}}
+            )
         options.add_argument(f"--window-size={size[0]},{size[1]}")
         os.environ["DASH_TEST_CHROMEPATH"] = chrome()
-        browser = Browser("chrome", options=[options], download_path=str(tmp_path), percy_run=False, wait_timeout=limit_s)
+        browser = Browser(
+            "chrome", options=[options], download_path=str(tmp_path), percy_run=False, wait_timeout=limit_s
+        )
         open_ones.append(browser)
         browser.driver.implicitly_wait(0)
         # The window's outer size is not the page's: the journeys measure the page.
@@ -128,6 +132,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> object:
 
 def chrome() -> str:
     """Return the browser to use; a test run without one fails, it does not skip."""
-    found = os.environ.get("MUSTER_TEST_CHROME") or shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+    found = (
+        os.environ.get("MUSTER_TEST_CHROME")
+        or shutil.which("chromium")
+        or shutil.which("google-chrome")
+        or shutil.which("chromium-browser")
+    )
     assert found, "no browser: make test installs one"
     return found

@@ -43,7 +43,7 @@ class Fleet:
         for n, u in enumerate(units):
             rng = dice(seed, "start", u.id)
             u.left, u.left_at = u.place, now
-            u.stands_until = now + int(rng.random() * KINDS[u.kind].rest_s * 1000)
+            u.stands_until = now + int((rng.random() * 1.4 - 0.4) * KINDS[u.kind].rest_s * 1000)
             heapq.heappush(self._reports, (now + int(rng.random() * IDLE_REPORT_MS), n))
             if rng.random() < SILENT_FOR_GOOD:
                 u.silent_until = FOREVER

@@ -30,12 +30,12 @@ class Kind(NamedTuple):
 
 
 KINDS: dict[str, Kind] = {
-    "minimum": Kind(0.5, (3, 8), 6.7, 0.7, 1500, ("crowd", "patrol"), ("first_aid", 0.35), "{town}应急{zh}组"),
+    "minimum": Kind(0.5, (3, 8), 6.7, 0.9, 900, ("crowd", "patrol"), ("first_aid", 0.35), "{town}应急{zh}组"),
     "grid": Kind(0.22, (1, 2), 3.6, 1.0, 420, ("patrol",), ("mediation", 0.4), "{town}网格{n}号"),
     "patrol": Kind(0.13, (2, 6), 8.3, 1.6, 300, ("patrol", "traffic"), ("crowd", 0.6), "{town}巡逻{zh}组"),
-    "medical": Kind(0.04, (3, 4), 10.0, 0.8, 2400, ("first_aid",), ("crowd", 0.1), "{town}急救{zh}组"),
-    "fire": Kind(0.05, (5, 9), 10.0, 0.8, 2400, ("fire", "first_aid"), ("water_rescue", 0.5), "{town}消防{zh}队"),
-    "mediation": Kind(0.06, (2, 4), 6.7, 1.0, 1800, ("mediation",), ("crowd", 0.3), "{town}调解{zh}组"),
+    "medical": Kind(0.04, (3, 4), 10.0, 1.0, 1800, ("first_aid",), ("crowd", 0.1), "{town}急救{zh}组"),
+    "fire": Kind(0.05, (5, 9), 10.0, 1.0, 1800, ("fire", "first_aid"), ("water_rescue", 0.5), "{town}消防{zh}队"),
+    "mediation": Kind(0.06, (2, 4), 6.7, 1.2, 1200, ("mediation",), ("crowd", 0.3), "{town}调解{zh}组"),
 }
 _DIGITS = "零一二三四五六七八九"
 

@@ -5,7 +5,6 @@ from alembic import context
 attributes = context.config.attributes
 context.configure(
     connection=attributes["connection"],
-    target_metadata=attributes["metadata"],
     version_table=attributes["version_table"],
     transactional_ddl=True,
 )

@@ -46,7 +46,9 @@ def test_a_secret_comes_from_a_file(tmp_path):
 
 
 def test_a_mistyped_variable_is_found_with_what_was_meant():
-    assert s.unknown({"MUSTER_PROT": "1", "MUSTER_PORT": "1", "MUSTER_SECRET_KEY_FILE": "x"}) == {"MUSTER_PROT": "MUSTER_PORT"}
+    assert s.unknown({"MUSTER_PROT": "1", "MUSTER_PORT": "1", "MUSTER_SECRET_KEY_FILE": "x"}) == {
+        "MUSTER_PROT": "MUSTER_PORT"
+    }
 
 
 def test_children_get_exactly_the_same_settings():
@@ -92,3 +94,13 @@ def test_links_use_the_public_address_when_there_is_one():
     assert s.load({"PORT": "80"}).url == "http://127.0.0.1:80"
     assert s.load({"MUSTER_PUBLIC_URL": "https://muster.example/"}).url == "https://muster.example"
     assert s.load({"MUSTER_HOST": "::1", "MUSTER_TLS": "1"}).url == "https://[::1]:8050"
+
+
+def test_commands_in_another_terminal_find_the_instance_that_runs_in_this_home(tmp_path):
+    running = s.load({"MUSTER_HOME": str(tmp_path), "PORT": "8123", "MUSTER_TLS": "1", "MUSTER_SECRET_KEY": "s" * 40})
+    s.make_home(running)
+    s.note_running(running)
+    assert "s" * 40 not in (running.run_dir / "instance.json").read_text()
+    found = s.load_running({"MUSTER_HOME": str(tmp_path)})
+    assert found.url == "https://127.0.0.1:8123"
+    assert s.load_running({"MUSTER_HOME": str(tmp_path), "MUSTER_PORT": "9000"}).port == 9000

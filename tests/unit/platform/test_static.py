@@ -81,7 +81,8 @@ def test_only_addresses_that_change_with_the_content_are_kept_for_ever(static):
 
 
 @pytest.mark.parametrize(
-    "path", ["/assets/../secret.txt", "/assets/nothing.js", "/assets/js", "/assets/\0", "/_dash-component-suites/os/path.py"]
+    "path",
+    ["/assets/../secret.txt", "/assets/nothing.js", "/assets/js", "/assets/\0", "/_dash-component-suites/os/path.py"],
 )
 def test_what_is_not_a_static_file_is_not_found(static, path):
     assert ask(static, path)[0] == 404

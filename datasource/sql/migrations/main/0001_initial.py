@@ -188,7 +188,9 @@ def upgrade() -> None:
         sa.Column("body", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_state_camera_alert"),
     )
-    op.create_index("ix_state_camera_alert_camera_id_rule_raised_at", "state_camera_alert", ["camera_id", "rule", "raised_at"])
+    op.create_index(
+        "ix_state_camera_alert_camera_id_rule_raised_at", "state_camera_alert", ["camera_id", "rule", "raised_at"]
+    )
     op.create_index("ix_state_camera_alert_raised_at", "state_camera_alert", ["raised_at"])
     op.create_index("ix_state_camera_alert_status", "state_camera_alert", ["status"])
     op.create_table(

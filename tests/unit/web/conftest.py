@@ -1,0 +1,24 @@
+"""Fixtures of the web tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.web.house import House, Source, Visitor, house
+
+
+@pytest.fixture
+def centre(tmp_path: Path) -> Iterator[House]:
+    with house(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def source(centre: House) -> Source:
+    return Source(centre.door)
+
+
+@pytest.fixture
+def visitor(centre: House) -> Visitor:
+    return Visitor(centre.door)
