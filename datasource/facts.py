@@ -48,9 +48,13 @@ _bodies = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
 _encode = msgspec.json.Encoder().encode
 
 
-def encode(fact_id: str, kind: str, source: str, received_at: int, body: c.Command | dict[str, Any], lang: str = "") -> bytes:
+def encode(
+    fact_id: str, kind: str, source: str, received_at: int, body: c.Command | dict[str, Any], lang: str = ""
+) -> bytes:
     """Return the stream entry of a fact."""
-    return _encode(Fact(id=fact_id, kind=kind, source=source, received_at=received_at, lang=lang, body=msgspec.Raw(_encode(body))))
+    return _encode(
+        Fact(id=fact_id, kind=kind, source=source, received_at=received_at, lang=lang, body=msgspec.Raw(_encode(body)))
+    )
 
 
 def decode(entry: bytes) -> Fact:
@@ -70,7 +74,9 @@ def command(fact: Fact) -> c.Command:
         return decoder.decode(fact.body)
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         what, _, where = str(fault).partition(" - at `")
-        raise Invalid("dead.bad_body", field=where.rstrip("`").removeprefix("$.") or None, kind=fact.kind, problem=what) from None
+        raise Invalid(
+            "dead.bad_body", field=where.rstrip("`").removeprefix("$.") or None, kind=fact.kind, problem=what
+        ) from None
 
 
 def actor(source: str, lang: str = "") -> c.Actor:

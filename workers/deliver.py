@@ -5,6 +5,7 @@ claimed, answered or superseded it leaves alone.  It records what the channel sa
 again is for ``workers/watch`` to decide, by the clock and from SQL, and not for RQ.
 """
 
+import importlib
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -45,7 +46,9 @@ log = structlog.get_logger()
 class Breaker:
     """Spares a destination that does not answer at all: after five time-outs in a row it is left alone for 5 s."""
 
-    def __init__(self, *, after: int = OPEN_AFTER, pause_s: float = OPEN_FOR_S, tick: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, after: int = OPEN_AFTER, pause_s: float = OPEN_FOR_S, tick: Callable[[], float] = time.monotonic
+    ) -> None:
         self._after = after
         self._pause_s = pause_s
         self._tick = tick
@@ -70,7 +73,9 @@ UNREACHED = frozenset({"timeout", "unreachable", "gateway_silent"})
 class Delivery:
     """One attempt at one order: claim, send, record."""
 
-    def __init__(self, desk: Desk, channels: Mapping[str, Channel], name: str, *, tick: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, desk: Desk, channels: Mapping[str, Channel], name: str, *, tick: Callable[[], float] = time.monotonic
+    ) -> None:
         self._desk = desk
         self._channels = channels
         self._actor = c.Actor(role="worker", id=name)
@@ -82,18 +87,26 @@ class Delivery:
         if not self._claim(order_id, attempt):
             return "stale"
         with self._desk.store.reading() as reader:
-            order = reader.load("order", order_id)
+            order: Any = reader.load("order", order_id)
         outcome = self._send(order.channel, task.message(order))
         if outcome.ok:
             self._record(c.RecordSent(order_id=order_id, attempt=attempt))
             return "sent"
         log.warning("not sent", order=order_id, attempt=attempt, channel=order.channel, reason=outcome.reason)
-        self._record(c.RecordAttemptFailed(order_id=order_id, attempt=attempt, reason=outcome.reason, temporary=outcome.temporary))
+        self._record(
+            c.RecordAttemptFailed(
+                order_id=order_id, attempt=attempt, reason=outcome.reason, temporary=outcome.temporary
+            )
+        )
         return outcome.reason
 
     def _claim(self, order_id: str, attempt: int) -> bool:
         try:
-            return bool(self._desk.do(c.ClaimOrder(order_id=order_id, attempt=attempt, worker=self._actor.id), self._actor).events)
+            return bool(
+                self._desk.do(
+                    c.ClaimOrder(order_id=order_id, attempt=attempt, worker=self._actor.id), self._actor
+                ).events
+            )
         except Refused as refusal:  # the order is unknown: a job of another database, or of a wiped one
             log.warning("job for nothing", order=order_id, attempt=attempt, reason=refusal.key)
             return False
@@ -219,6 +232,4 @@ def _work(destination: str, this: Process) -> None:
 
 if __name__ == "__main__":
     # RQ imports the job's module by its name, and what is installed must be installed there.
-    from workers import deliver
-
-    deliver.main(*sys.argv[1:])
+    importlib.import_module("workers.deliver").main(*sys.argv[1:])

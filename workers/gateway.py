@@ -120,7 +120,9 @@ class Switchboard:
 class Gateway:
     """The ASGI application and the task that follows the streams."""
 
-    def __init__(self, desk: Desk, stream: Stream, answers: Answers, reception: Reception, clock: Clock, heart: Heart) -> None:
+    def __init__(
+        self, desk: Desk, stream: Stream, answers: Answers, reception: Reception, clock: Clock, heart: Heart
+    ) -> None:
         self.board = Switchboard()
         self._desk = desk
         self._stream = stream
@@ -229,8 +231,18 @@ class Gateway:
             if problem.status >= 500:
                 return None
             said = problem.as_dict(actor.lang)
-            first = problem.errors[0].as_dict(actor.lang) if problem.errors else {"key": f"problem.{problem.kind}", "reason": said["detail"], "field": ""}
-            return {"t": "refused", "event_id": event_id(frame), "key": first["key"], "text": first["reason"], "field": first["field"]}
+            first = (
+                problem.errors[0].as_dict(actor.lang)
+                if problem.errors
+                else {"key": f"problem.{problem.kind}", "reason": said["detail"], "field": ""}
+            )
+            return {
+                "t": "refused",
+                "event_id": event_id(frame),
+                "key": first["key"],
+                "text": first["reason"],
+                "field": first["field"],
+            }
         except Exception as fault:
             log.warning("not taken", actor=actor.label, fault=str(fault), exc_info=not is_outage(fault))
             return None
@@ -291,7 +303,9 @@ class Gateway:
     async def _begin(self) -> None:
         """Start at the streams' ends; what was missed before that, the tasks tell."""
         loop = asyncio.get_running_loop()
-        self._cursors = await loop.run_in_executor(self._following, lambda: {name: self._stream.last_id(name) for name in (OUTBOX, CHANGES)})
+        self._cursors = await loop.run_in_executor(
+            self._following, lambda: {name: self._stream.last_id(name) for name in (OUTBOX, CHANGES)}
+        )
         self._sources.clear()
         for connection in self.board.all():
             await self._send_tasks(connection)

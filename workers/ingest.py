@@ -33,7 +33,9 @@ log = structlog.get_logger()
 class Ingest:
     """One writer at a time (a lease); ``lag`` is the age in ms of the last fact taken while more were waiting."""
 
-    def __init__(self, stream: Stream, store: Store, desk: Desk, clock: Clock, lease: Lease, *, block_ms: int = READ_BLOCK_MS) -> None:
+    def __init__(
+        self, stream: Stream, store: Store, desk: Desk, clock: Clock, lease: Lease, *, block_ms: int = READ_BLOCK_MS
+    ) -> None:
         self.lag = 0
         self.note = ""
         self._stream = stream
@@ -63,7 +65,9 @@ class Ingest:
         if time.monotonic() >= self._next_housekeeping:
             self._next_housekeeping = time.monotonic() + HOUSEKEEPING_S
             self._housekeep()
-        entries = self._stream.read({facts.STREAM: self._offset}, count=BATCH, block_ms=self._block_ms).get(facts.STREAM, [])
+        entries = self._stream.read({facts.STREAM: self._offset}, count=BATCH, block_ms=self._block_ms).get(
+            facts.STREAM, []
+        )
         if not entries:
             self.lag = 0
             return 0.0

@@ -203,7 +203,9 @@ def run(work: Work, heart: Heart, stop: Stop, lease: Lease | None = None) -> Non
         except Exception as fault:
             idle = backoff.pause()
             note = f"{type(fault).__name__}: {fault}"[:200]
-            log.warning("step failed", process=heart.name, fault=note, retry_s=round(idle, 2), exc_info=not is_outage(fault))
+            log.warning(
+                "step failed", process=heart.name, fault=note, retry_s=round(idle, 2), exc_info=not is_outage(fault)
+            )
             _forget(work, lease)
         if idle > 0:
             stop.wait(min(idle, BEAT_MS / 1000))
@@ -224,7 +226,17 @@ def is_outage(fault: BaseException) -> bool:
     if isinstance(fault, (Unavailable, OSError)):
         return True
     names = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(fault).__mro__}
-    return bool(names & {"redis.ConnectionError", "redis.TimeoutError", "redis.BusyLoadingError", "redis.ReadOnlyError", "sqlalchemy.OperationalError", "sqlalchemy.InterfaceError"})
+    return bool(
+        names
+        & {
+            "redis.ConnectionError",
+            "redis.TimeoutError",
+            "redis.BusyLoadingError",
+            "redis.ReadOnlyError",
+            "sqlalchemy.OperationalError",
+            "sqlalchemy.InterfaceError",
+        }
+    )
 
 
 class Process:
@@ -267,7 +279,11 @@ def configure_logging(process: str, *, level: str = "info", console: bool | None
     number = logging.getLevelNamesMapping()[level.upper()]
     if console is None:
         console = sys.stderr.isatty()
-    render: Callable[..., Any] = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback) if console else structlog.processors.JSONRenderer(ensure_ascii=False)
+    render: Callable[..., Any] = (
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if console
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

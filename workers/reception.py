@@ -31,7 +31,9 @@ class Reception:
         kind = _text(members.pop("t", msgspec.Raw(b"null")))
         call = CALLS.get(kind)
         if call is None:
-            raise Problem("invalid", errors=[FieldError("t", "reason.choice_known", {"value": kind, "known": ", ".join(CALLS)})])
+            raise Problem(
+                "invalid", errors=[FieldError("t", "reason.choice_known", {"value": kind, "known": ", ".join(CALLS)})]
+            )
         key = _text(members["event_id"]) if "event_id" in members else ""
         if call == "positions":
             members.pop("event_id", None)  # a position has no second effect to guard against

@@ -61,7 +61,9 @@ class Tracker:
         if self._cursor is None:
             self._start()
         assert self._cursor is not None
-        entries = self._stream.read({facts.POSITIONS: self._cursor}, count=READ, block_ms=self._block_ms).get(facts.POSITIONS, [])
+        entries = self._stream.read({facts.POSITIONS: self._cursor}, count=READ, block_ms=self._block_ms).get(
+            facts.POSITIONS, []
+        )
         for entry in entries:
             self._fold(entry.body)
         if entries:

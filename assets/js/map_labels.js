@@ -25,43 +25,47 @@
       for (let cx = Math.floor(box.x / s); cx <= Math.floor((box.x + box.w) / s); cx++)
         for (let cy = Math.floor(box.y / s); cy <= Math.floor((box.y + box.h) / s); cy++) yield cx * 65536 + cy;
     }
-    add(box, owner) {
-      const entry = { box, owner };
+    add(box, owner, soft) {
+      const entry = { box, owner, soft };
       for (const key of this.keys(box)) {
         const list = this.cells.get(key);
         if (list) list.push(entry);
         else this.cells.set(key, [entry]);
       }
     }
-    free(box, owner) {
-      for (const key of this.keys(box)) for (const other of this.cells.get(key) || []) if (other.owner !== owner && overlap(other.box, box)) return false;
+    free(box, owner, hardOnly) {
+      for (const key of this.keys(box))
+        for (const other of this.cells.get(key) || []) if (other.owner !== owner && !(hardOnly && other.soft) && overlap(other.box, box)) return false;
       return true;
     }
   }
 
   /** Choose sides for labels.
    *
-   * `labels`: [{key, x, y, w, h, gap, rank}] in any order, lower rank first; `obstacles`: [{key, x, y, w, h}] that no
-   * label may cover (a label may touch its own, by key); `view`: {w, h}; `before`: Map key → side of the last picture,
+   * `labels`: [{key, x, y, w, h, gap, rank}] in any order, lower rank first; `obstacles`: [{key, x, y, w, h, soft}] that no
+   * label may cover (a label may touch its own, by key; one that is `must` may cover soft ones when it finds no other place); `view`: {w, h}; `before`: Map key → side of the last picture,
    * which is tried first so that labels do not hop. Returns Map key → {side, box}; what does not fit is not in it.
    */
   function place(labels, obstacles, view, before = new Map(), most = 80) {
     const taken = new Taken();
-    for (const o of obstacles) taken.add(o, o.key);
+    for (const o of obstacles) taken.add(o, o.key, o.soft);
     const placed = new Map();
     const order = [...labels].sort((a, b) => a.rank - b.rank || (before.has(b.key) ? 1 : 0) - (before.has(a.key) ? 1 : 0) || (a.key < b.key ? -1 : 1));
+    const find = (label, hardOnly) => {
+      const last = before.get(label.key);
+      for (const side of last ? [last, ...SIDES.filter((s) => s !== last)] : SIDES) {
+        const box = boxAt(side, label);
+        const inView = box.x >= 0 && box.y >= 0 && box.x + box.w <= view.w && box.y + box.h <= view.h;
+        if (inView && taken.free(box, label.key, hardOnly)) return { side, box };
+      }
+      return null;
+    };
     for (const label of order) {
       if (placed.size >= most) break;
-      const last = before.get(label.key);
-      const sides = last ? [last, ...SIDES.filter((s) => s !== last)] : SIDES;
-      for (const side of sides) {
-        const box = boxAt(side, label);
-        if (box.x < 0 || box.y < 0 || box.x + box.w > view.w || box.y + box.h > view.h) continue;
-        if (!taken.free(box, label.key)) continue;
-        taken.add(box, label.key);
-        placed.set(label.key, { side, box });
-        break;
-      }
+      const found = find(label, false) || (label.must && find(label, true));
+      if (!found) continue;
+      taken.add(found.box, label.key, false);
+      placed.set(label.key, found);
     }
     return placed;
   }

@@ -98,14 +98,14 @@
       const box = (key, x, y, half) => ({ key, x: x - half, y: y - half, w: 2 * half, h: 2 * half });
       const obstacles = this.feed.covers ? this.feed.covers() : [];
       const labels = this._unitLabels(units, now);
-      for (const l of labels) obstacles.push(box(l.key, l.x, l.y, 10 * q));
+      for (const l of labels) obstacles.push({ ...box(l.key, l.x, l.y, 10 * q), soft: true });
       for (const more of this.feed.labels()) {
         const mx = mercX(more.lon), my = mercY(more.lat);
         const x = mx * view.world - view.left, y = my * view.world - view.top;
         if (x < 0 || y < 0 || x > view.w || y > view.h) continue;
         const half = more.half * q;
         obstacles.push(box(more.key, x, y, half));
-        if (more.text) labels.push({ ...more, mx, my, x, y, gap: half + 3 * q, strong: true });
+        if (more.text) labels.push({ ...more, mx, my, x, y, gap: half + 3 * q, strong: true, must: true });
       }
       for (const l of labels) {
         l.image = this.ink.text(l.text, l.strong);

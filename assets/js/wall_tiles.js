@@ -82,7 +82,7 @@
     const silent = given === "stale" || given === "lost" ? missing(c, PART[name], part) : "";
     const state = silent ? "stale" : given;
     const age = part.as_of ? c.now - part.as_of : null;
-    const shown = { state, value, unit: t.unit, sub: t.sub, age: age === null ? "" : w().ago(c.texts, age), edge: t.edge || "", glyph: t.glyph || "", hours: t.hours || null };
+    const shown = { state, value, unit: t.unit, sub: t.sub, age: age === null ? "" : w().span(age), edge: t.edge || "", glyph: t.glyph || "", hours: t.hours || null };
     if (state === "late") shown.age = say("wall.kpi.late", { age: w().span(age) });
     const last = [value, t.unit === say("wall.kpi.percent") ? t.unit : ""].join("");
     if (silent) {

@@ -77,7 +77,7 @@
     };
     row.data.age = state === "lost" ? null : aged;
     if (state === "lost") {
-      row.cells.time = joined(say("activity.lost"), age === null ? "" : w().timer(age, c.texts));
+      row.cells.time = [say("activity.lost"), age === null ? "" : w().timer(age, c.texts)].filter(Boolean).join(" ");
       row.cells.state = age === null ? say("wall.units.no_position") : say("wall.units.last_seen", { time: w().minute(at) });
       row.cells.sub = incident ? joined(incidentTitle(c, incident), doing) : areaName(c, unit.area);
       row.marks.state = "";

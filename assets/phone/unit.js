@@ -216,6 +216,9 @@
 
   // --- drawing ----------------------------------------------------------------------------------------------------------
 
+  /** 14:31:19 at the centre (UTC+8), whatever the phone's own zone is. */
+  const centreTime = (at) => new Date(at + 8 * 3_600_000).toISOString().slice(11, 19);
+
   const SEV = {
     1: '<polygon points="16,2 36,2 50,16 50,36 36,50 16,50 2,36 2,16" fill="var(--sev1-fill)" stroke="var(--glyph-ring)" stroke-width="3"/>',
     2: '<polygon points="26,3 50,47 2,47" fill="var(--sev2-fill)" stroke="var(--glyph-line)" stroke-width="2"/>',
@@ -299,7 +302,7 @@
       shape.setAttribute("aria-label", t("phone.severity", { n: task.sev }));
     }
     text("title", task.title + (task.drill ? ` · ${t("phone.drill")}` : ""));
-    text("number", `${t("phone.order")} #${task.number} · ${new Date(task.queued_at).toLocaleTimeString("zh-CN", { hour12: false })}`);
+    text("number", `${t("phone.order")} #${task.number} · ${centreTime(task.queued_at)}`);
     text("text", task.text);
     text("by", task.by_name || "—");
     drawLimit(task);
@@ -391,7 +394,7 @@
     if (document.visibilityState === "visible" && audio) unlockSound();
   });
   addEventListener("pointerdown", () => duty && unlockSound(), { once: true });
-  const hour = new Date().getHours();
+  const hour = Number(centreTime(now()).slice(0, 2));
   document.documentElement.dataset.mantineColorScheme = hour >= 7 && hour < 18 ? "light" : "dark";
   state = p.takeTasks(state, data.tasks);
   state.notices = [];

@@ -43,10 +43,21 @@ CONVERT_HERE = 100
 class Backend(Protocol):
     """What the API needs of the instance.  With a ``redis_url`` facts go there, else to ``stream``."""
 
-    store: Store
-    stream: Stream
-    vault: Vault
-    clock: Clock
+    @property
+    def store(self) -> Store:
+        """Events and state."""
+
+    @property
+    def stream(self) -> Stream:
+        """The transport."""
+
+    @property
+    def vault(self) -> Vault:
+        """Personal data."""
+
+    @property
+    def clock(self) -> Clock:
+        """Our time."""
 
 
 class Intake:

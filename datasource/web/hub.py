@@ -39,6 +39,7 @@ SUMMARY_S = 0.2
 STUCK_S = 15.0
 IDLE_GROUP_S = 60.0
 CATCH_UP_S = 1.0
+REVOKE_S = 0.5
 READ = 1_000
 REWIND_MS = 60_000
 """How much of the positions is read again at the start, as the tracker may not have written the last of them."""
@@ -369,7 +370,7 @@ class Hub:
 
     async def _revoke(self) -> None:
         """Close the pages of sessions that have ended."""
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(REVOKE_S)
         watching: dict[str, list[Viewer]] = {}
         for group in self._groups.values():
             for viewer in group.viewers:

@@ -11,8 +11,21 @@ from dashboard.domain.commands import Actor
 from dashboard.i18n import catalogue, text
 
 Say = Callable[..., str]
-SHARED = tuple(
-    "ui keys link level source_state activity severity time alarm alarm_status incident_status camera_rule confidence map".split()
+SHARED = (
+    "ui",
+    "keys",
+    "link",
+    "level",
+    "source_state",
+    "activity",
+    "severity",
+    "time",
+    "alarm",
+    "alarm_status",
+    "incident_status",
+    "camera_rule",
+    "confidence",
+    "map",
 )
 NAMED = ("category", "dispute_category", "step", "area", "source", "unit_kind", "centre")
 

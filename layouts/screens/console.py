@@ -45,10 +45,7 @@ def layout(actor: Actor, lang: str, profile: Profile) -> Component:
             ),
             _report(say, names, profile),
             _toast(say),
-            *(
-                dcc.Store(id=id)
-                for id in (*stores.values(), ids.CONSOLE_RESULT, ids.CONSOLE_DRAWN, ids.CONSOLE_TOASTED)
-            ),
+            *(dcc.Store(id=id) for id in _STORES),
         ],
         actor,
         lang,

@@ -71,7 +71,15 @@ class Ledger:
 class Run:
     """Load and kills for ``seconds``, on a started :class:`Workshop`."""
 
-    def __init__(self, shop: Workshop, *, seconds: float, seed: int, targets: Sequence[str] = (*WORKERS, "redis"), settle_s: float = 60) -> None:
+    def __init__(
+        self,
+        shop: Workshop,
+        *,
+        seconds: float,
+        seed: int,
+        targets: Sequence[str] = (*WORKERS, "redis"),
+        settle_s: float = 60,
+    ) -> None:
         self.shop = shop
         self.ledger = Ledger()
         self.changes: list[int] = []
@@ -135,7 +143,9 @@ class Run:
 
     def _open_ends(self) -> list[str]:
         try:
-            found = [f"order {o.id} is {o.status}" for o in self._find("order", ("status", "in", sorted(dispatch.ACTIVE)))]
+            found = [
+                f"order {o.id} is {o.status}" for o in self._find("order", ("status", "in", sorted(dispatch.ACTIVE)))
+            ]
             if self._pending_facts():
                 found.append("facts wait")
             head = self.shop.backend.store.head()
@@ -191,8 +201,12 @@ class Run:
     async def _send_order(self, unit: str) -> None:
         self._n += 1
         n = self._n
-        opened = await self._do(c.OpenIncident(category="fire", severity=2, title=f"派单{n:06}", area=AREA, key=f"i-{n}"))
-        sent = await self._do(c.SendOrder(incident_id=opened, unit_id=unit, text="立即赶赴现场", confirm_busy=True, key=f"o-{n}"))
+        opened = await self._do(
+            c.OpenIncident(category="fire", severity=2, title=f"派单{n:06}", area=AREA, key=f"i-{n}")
+        )
+        sent = await self._do(
+            c.SendOrder(incident_id=opened, unit_id=unit, text="立即赶赴现场", confirm_busy=True, key=f"o-{n}")
+        )
         self.ledger.orders[sent] = unit
         if self._random.random() < 0.1:
             await asyncio.sleep(self._random.uniform(0, 0.3))
@@ -257,7 +271,9 @@ class Run:
         pid = self.shop.processes[target].pid
         mark = f'"pid":{pid},'.encode()
         with contextlib.suppress(AssertionError):
-            await self._until(lambda: target == "redis" or any(mark in entry.body for entry in self._newest_vitals()), 6)
+            await self._until(
+                lambda: target == "redis" or any(mark in entry.body for entry in self._newest_vitals()), 6
+            )
 
     async def _provoke(self, target: str) -> None:
         """Put work into its hands, and strike a moment later."""
@@ -331,7 +347,14 @@ class Run:
 
     def findings(self) -> list[str]:
         """Compare the ledger with what Muster says; each line is something lost, doubled or inconsistent."""
-        return [*self.unsettled, *self.late_frames, *self._check_reports(), *self._check_orders(), *self._check_streams(), *self._check_positions()]
+        return [
+            *self.unsettled,
+            *self.late_frames,
+            *self._check_reports(),
+            *self._check_orders(),
+            *self._check_streams(),
+            *self._check_positions(),
+        ]
 
     def _check_reports(self) -> list[str]:
         made = Counter(i.title for i in self._find("incident") if i.title.startswith("事件"))
@@ -360,7 +383,9 @@ class Run:
             if state.unit_id != unit:
                 found.append(f"order {order} went to {state.unit_id} instead of {unit}")
             declines = self._plan(order)[-1]["receipt"] == "declined"
-            expected = {"declined" if declines else "done"} | ({"cancelled"} if order in self.ledger.cancelled else set())
+            expected = {"declined" if declines else "done"} | (
+                {"cancelled"} if order in self.ledger.cancelled else set()
+            )
             if state.status not in expected:
                 found.append(f"order {order} ended as {state.status}, not as {sorted(expected)}")
             if state.status != "cancelled" and order not in self.terminal.messages:
@@ -377,7 +402,17 @@ class Run:
             history = [r.event for r in reader.events(subject=f"order:{order}")]
         kinds = Counter(type(event).__name__ for event in history)
         claims = Counter(event.attempt for event in history if isinstance(event, e.OrderClaimed))
-        once = ("OrderQueued", "OrderDelivered", "OrderRead", "OrderAccepted", "OrderDeclined", "OrderEnRoute", "OrderOnScene", "OrderDone", "OrderCancelled")
+        once = (
+            "OrderQueued",
+            "OrderDelivered",
+            "OrderRead",
+            "OrderAccepted",
+            "OrderDeclined",
+            "OrderEnRoute",
+            "OrderOnScene",
+            "OrderDone",
+            "OrderCancelled",
+        )
         found = [f"order {order}: {kinds[kind]} × {kind}" for kind in once if kinds[kind] > 1]
         found += [f"order {order}: attempt {attempt} was claimed {n} times" for attempt, n in claims.items() if n > 1]
         if status == "done" and kinds["OrderDone"] != 1:
@@ -397,7 +432,9 @@ class Run:
     def _check_positions(self) -> list[str]:
         with self.shop.backend.store.reading() as reader:
             kept = reader.positions()
-        wrong = [u for u, (at, lat) in self.ledger.fixes.items() if u not in kept or (kept[u].at, kept[u].lat) != (at, lat)]
+        wrong = [
+            u for u, (at, lat) in self.ledger.fixes.items() if u not in kept or (kept[u].at, kept[u].lat) != (at, lat)
+        ]
         return [f"{len(wrong)} units are not where they said last, such as {wrong[:3]}"] if wrong else []
 
 

@@ -67,7 +67,9 @@ def publish_after_commit(store: type) -> None:
         if events := work.pending.events:
             backends.append(backends[0] if backends else open_backend(SETTINGS[0] if SETTINGS else load()))
             with contextlib.suppress(Exception):
-                backends[0].stream.add_many("changes", [msgspec.json.encode(r) for r in events], ids=[f"{r.position}-0" for r in events])
+                backends[0].stream.add_many(
+                    "changes", [msgspec.json.encode(r) for r in events], ids=[f"{r.position}-0" for r in events]
+                )
                 for r in events:
                     kind = type(r.event).__name__
                     if kind == "OrderQueued":

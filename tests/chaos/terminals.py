@@ -51,7 +51,9 @@ class Door:
 
     async def register(self, units: Sequence[str], fleet: Actor) -> None:
         """Register units and put them on duty."""
-        masters = [{"unit_id": u, "name": f"{u}组", "kind": "fire", "area": AREA, "lat": 23.1, "lon": 113.4} for u in units]
+        masters = [
+            {"unit_id": u, "name": f"{u}组", "kind": "fire", "area": AREA, "lat": 23.1, "lon": 113.4} for u in units
+        ]
         await self.take("units", {"units": masters}, fleet, "register")
         now = int(time.time() * 1000)
         items = [{"unit_id": u, "occurred_at": now, "on_duty": True} for u in units]
@@ -69,7 +71,9 @@ class FleetTerminal:
     ``plan`` says what a unit answers, one receipt after the other; ``received`` counts how often each order came in.
     """
 
-    def __init__(self, backend: Backend, actor: Actor, plan: Callable[[str], Sequence[dict[str, Any]]], *, repeat_s: float = 1.0) -> None:
+    def __init__(
+        self, backend: Backend, actor: Actor, plan: Callable[[str], Sequence[dict[str, Any]]], *, repeat_s: float = 1.0
+    ) -> None:
         self.received: Counter[str] = Counter()
         self.at: dict[str, float] = {}
         self.messages: dict[str, dict[str, Any]] = {}
@@ -95,7 +99,10 @@ class FleetTerminal:
         while True:
             with contextlib.suppress(OSError, WebSocketException, TimeoutError):
                 async with unix_connect(
-                    self._socket, "ws://gateway/terminal", additional_headers={ACTOR_HEADER: actor_header(self._actor)}, open_timeout=3
+                    self._socket,
+                    "ws://gateway/terminal",
+                    additional_headers={ACTOR_HEADER: actor_header(self._actor)},
+                    open_timeout=3,
                 ) as line:
                     self.connects += 1
                     self.connected.set()

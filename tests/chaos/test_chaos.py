@@ -56,8 +56,12 @@ def test_nothing_accepted_is_lost_and_nothing_happens_twice_whoever_is_killed(op
     shop = open_shop()
     run = play(shop, SECONDS)
     strikes = run.ledger.strikes
-    print(f"\n{len(run.ledger.reports)} reports, {len(run.ledger.orders)} orders, {run.shop.backend.store.head()} events, kills {dict(Counter(s.target for s in strikes))},")
-    print(f"{sum(bool(s.in_flight) for s in strikes)} of {len(strikes)} kills struck work in flight ({sum(s.facts for s in strikes)} facts, {sum(s.orders for s in strikes)} orders)")
+    print(
+        f"\n{len(run.ledger.reports)} reports, {len(run.ledger.orders)} orders, {run.shop.backend.store.head()} events, kills {dict(Counter(s.target for s in strikes))},"
+    )
+    print(
+        f"{sum(bool(s.in_flight) for s in strikes)} of {len(strikes)} kills struck work in flight ({sum(s.facts for s in strikes)} facts, {sum(s.orders for s in strikes)} orders)"
+    )
     assert run.findings() == []
     assert {s.target for s in strikes} == {*WORKERS, "redis"}
     assert idle_strikes(strikes) == []

@@ -38,7 +38,9 @@ def until(question: Callable[[], Answer], limit_s: float = 10.0, *, what: str = 
 class Workshop:
     """Redis and workers on a home folder of their own; ``runner`` is the module that starts a worker (for sabotage)."""
 
-    def __init__(self, home: Path, *, runner: Sequence[str] = ("-m",), parameters: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, home: Path, *, runner: Sequence[str] = ("-m",), parameters: Mapping[str, float] | None = None
+    ) -> None:
         profile = _profile(home, parameters) if parameters else None
         self.settings: Settings = load({}, home=str(home), profile=profile)
         make_home(self.settings)
@@ -47,7 +49,9 @@ class Workshop:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.starts: dict[str, int] = {}
         self._runner = tuple(runner)
-        self._env = {name: value for name, value in os.environ.items() if not name.startswith("MUSTER_")} | self.settings.environment()
+        self._env = {
+            name: value for name, value in os.environ.items() if not name.startswith("MUSTER_")
+        } | self.settings.environment()
         self._env["MUSTER_SUPERVISOR_PID"] = str(os.getpid())
         self._env["PYTHONPATH"] = str(CHECKOUT)
 
@@ -61,9 +65,15 @@ class Workshop:
 
     def start_one(self, name: str) -> None:
         """Start a process that is not running."""
-        command = redis_server.command(self.settings) if name == "redis" else [sys.executable, *self._runner, f"workers.{name}"]
+        command = (
+            redis_server.command(self.settings)
+            if name == "redis"
+            else [sys.executable, *self._runner, f"workers.{name}"]
+        )
         with open(self.settings.log_dir / f"{name}.log", "ab") as log:
-            self.processes[name] = subprocess.Popen(command, cwd=CHECKOUT, env=self._env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self.processes[name] = subprocess.Popen(
+                command, cwd=CHECKOUT, env=self._env, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
         self.starts[name] = self.starts.get(name, 0) + 1
         if name == "redis":
             assert redis_server.wait_ready(self.settings), self.log("redis")

@@ -60,7 +60,9 @@ def changes(shop: Workshop, after: str = "0-0") -> list[Recorded]:
 
 
 def signs(shop: Workshop) -> list[dict]:
-    return [json.loads(entry.body) for entry in shop.backend.stream.read({"vitals": "0-0"}, count=100_000).get("vitals", [])]
+    return [
+        json.loads(entry.body) for entry in shop.backend.stream.read({"vitals": "0-0"}, count=100_000).get("vitals", [])
+    ]
 
 
 async def eventually(question: Callable[[], object], limit_s: float = 10.0) -> None:
@@ -89,7 +91,9 @@ def outside(shop: Workshop, plan, story: Callable[[Door, FleetTerminal], Awaitab
 def order(shop: Workshop, unit: str) -> str:
     desk = shop.backend.desk
     incident = desk.do(c.OpenIncident(category="fire", severity=1, title="仓储区明火", area=AREA), COMMANDER).id
-    return desk.do(c.SendOrder(incident_id=incident, unit_id=unit, text="立即赶赴现场", confirm_busy=True), COMMANDER).id
+    return desk.do(
+        c.SendOrder(incident_id=incident, unit_id=unit, text="立即赶赴现场", confirm_busy=True), COMMANDER
+    ).id
 
 
 def test_a_report_is_in_sql_and_in_the_change_stream_under_its_position(shop):
@@ -152,11 +156,22 @@ def test_what_a_terminal_may_not_say_is_refused_with_the_field(shop):
     async def story(door, terminal):
         o = await asyncio.to_thread(order, shop, "U4")
         await eventually(lambda: len(terminal.refused) == 2)
-        assert {(r["event_id"].rpartition(":")[2], r["field"]) for r in terminal.refused} == {("nonsense", "receipt"), ("declined", "reason")}
+        assert {(r["event_id"].rpartition(":")[2], r["field"]) for r in terminal.refused} == {
+            ("nonsense", "receipt"),
+            ("declined", "reason"),
+        }
         assert all(r["text"] for r in terminal.refused)
         assert load(shop, "order", o).status in ("sent", "sending", "queued")
 
-    outside(shop, lambda order: [{"receipt": "nonsense"}, {"receipt": "declined", "reason": "nonsense"}] if load(shop, "order", order).unit_id == "U4" else [], story)
+    outside(
+        shop,
+        lambda order: (
+            [{"receipt": "nonsense"}, {"receipt": "declined", "reason": "nonsense"}]
+            if load(shop, "order", order).unit_id == "U4"
+            else []
+        ),
+        story,
+    )
 
 
 def test_every_process_beats_once_a_second_from_its_work(shop):
@@ -180,7 +195,12 @@ def test_a_frozen_ingest_finds_itself_fenced_out_and_nothing_happens_twice(shop)
 
         async def story(door, terminal):
             for n in range(20):
-                report = {"category": "noise", "title": f"噪声{n}", "area": AREA, "occurred_at": int(time.time() * 1000)}
+                report = {
+                    "category": "noise",
+                    "title": f"噪声{n}",
+                    "area": AREA,
+                    "occurred_at": int(time.time() * 1000),
+                }
                 await door.take("reports", report, source("s-12345"), f"frozen-{n}")
             await eventually(lambda: len(find(shop, "incident")) == before + 20, 15)
             shop.thaw("ingest")
@@ -197,10 +217,13 @@ def test_a_frozen_ingest_finds_itself_fenced_out_and_nothing_happens_twice(shop)
 def test_redis_losing_everything_but_facts_costs_nothing_but_a_moment(shop):
     client = shop.backend.redis
     for key in client.scan_iter("*"):
-        if key not in (b"muster:facts",):
+        if key != b"muster:facts":
             client.delete(key)
     o = order(shop, "U1")
-    until(lambda: changes(shop) and changes(shop)[-1].position == shop.backend.store.head(), what="changes published again")
+    until(
+        lambda: changes(shop) and changes(shop)[-1].position == shop.backend.store.head(),
+        what="changes published again",
+    )
 
     async def story(door, terminal):
         await eventually(lambda: load(shop, "order", o).status == "done", 15)

@@ -127,7 +127,11 @@ def test_when_the_session_ends_the_line_is_cut_within_two_seconds(path):
 
     async def story() -> None:
         nonlocal allowed
-        async with unix_serve(Gateway(), str(path)), web(TerminalProxy(path, still_allowed), PHONE) as url, connect(url) as line:
+        async with (
+            unix_serve(Gateway(), str(path)),
+            web(TerminalProxy(path, still_allowed), PHONE) as url,
+            connect(url) as line,
+        ):
             await line.recv()
             allowed = False
             async with asyncio.timeout(2):
@@ -148,7 +152,13 @@ def test_a_frame_beyond_the_limit_ends_the_line(path):
 
 @pytest.mark.parametrize(
     ("actor", "query"),
-    [(None, ""), (PHONE, "?fleet=1"), (FLEET, ""), (Actor(role="commander", id="li"), ""), (Actor(role="commander", id="li"), "?fleet=1")],
+    [
+        (None, ""),
+        (PHONE, "?fleet=1"),
+        (FLEET, ""),
+        (Actor(role="commander", id="li"), ""),
+        (Actor(role="commander", id="li"), "?fleet=1"),
+    ],
 )
 def test_only_a_units_device_or_a_sources_fleet_gets_a_line(path, actor, query):
     async def story() -> None:

@@ -223,6 +223,14 @@ test("a label keeps its side as long as it can", () => {
   assert.equal(blocked.get("a").side, "right");
 });
 
+test("an incident that must be named may cover a unit, but never another label or incident", () => {
+  const around = (soft) => [[310, 190], [210, 190], [260, 170], [260, 210]].map(([x, y], i) => ({ key: `o${i}`, x, y, w: 80, h: 20, soft }));
+  const wants = (must, obstacles) => m.mapLabels.place([label("a", 300, 200, 1, { must })], obstacles, VIEW).size;
+  assert.equal(wants(false, around(true)), 0);
+  assert.equal(wants(true, around(true)), 1);
+  assert.equal(wants(true, around(false)), 0);
+});
+
 test("never more labels than anybody can read", () => {
   const many = Array.from({ length: 3000 }, (_, i) => label(`u${i}`, (i * 131) % 6000, (i * 17) % 4000, 1));
   assert.equal(m.mapLabels.place(many, [], { w: 6000, h: 4000 }).size, 80);

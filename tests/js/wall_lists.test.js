@@ -82,7 +82,7 @@ test("the unit board shows lost units first, then the nearest receipt limit, on 
   const { total, rows } = view.unitRows(c, 10, () => NOW - s(5));
   assert.deepEqual(keys(rows), ["gone", "late", "wait", "there", "way", "idle"].map((id) => `unit:${id}`));
   assert.equal(total, 6);
-  assert.deepEqual(rows.map((r) => r.cells.time), ["失联 · 00:05", "超时 +00:31", "余 00:12", "02:11", "约 4 分", "待命"]);
+  assert.deepEqual(rows.map((r) => r.cells.time), ["失联 00:05", "超时 +00:31", "余 00:12", "02:11", "约 4 分", "待命"]);
 });
 
 test("a board with room for two rows tells how many units there are in all", () => {

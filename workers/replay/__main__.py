@@ -88,7 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def report(summary: Summary, mapping: Mapping, console: Console) -> None:
     """Print the counts and what could not be used."""
-    table = Table(title=f"{mapping.name}: {summary.file}", show_header=False, title_justify="left")
+    console.print(f"{mapping.name}: {summary.file}, {summary.seconds:.0f} s", markup=False)
+    table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
     for what, count in summary.lines():

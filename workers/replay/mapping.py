@@ -79,7 +79,10 @@ class Incident(_Part):
 
 
 class Stamp(_Part):
-    """A column with the instant at which a unit's status changed; ``at_place``: it is then where the incident is."""
+    """A column with the instant at which a unit's status changed, and a template for its reason.
+
+    ``at_place``: the unit is then where the incident is.
+    """
 
     column: str
     status: str
@@ -136,7 +139,9 @@ class Mapping(_Part):
             found |= {i.external_ref, i.occurred_at, i.told_at, i.place, i.lat, i.lon, i.people}
             found |= fields_of(i.title) | fields_of(i.text) | fields_of(i.place_name)
         if self.unit:
-            found |= {self.unit.id, self.unit.kind.column, *(s.column for s in self.unit.stamps)} | fields_of(self.unit.name)
+            found |= {self.unit.id, self.unit.kind.column} | fields_of(self.unit.name)
+            for stamp in self.unit.stamps:
+                found |= {stamp.column} | fields_of(stamp.reason)
         if self.position:
             p = self.position
             found |= {p.lat, p.lon, p.at, p.speed, p.heading, p.accuracy}

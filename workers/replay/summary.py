@@ -13,7 +13,8 @@ class Summary(msgspec.Struct, kw_only=True):
 
     ``incidents``   different incidents that were taken: as many as are in the database for this source
     ``reports``     reports taken for the first time; ``closings`` those that say that an incident is over
-    ``duplicates``  rows (or whole files) sent before: they have no second effect
+    ``statuses``, ``positions``  items the centre took, in batches; it does not say which of them it knew before
+    ``duplicates``  reports sent before: they have no second effect
     ``refused``     events the centre refused, each listed with its reason
     ``pace``        below 1: the file spans more than the API takes and was drawn together by this factor
     """

@@ -129,7 +129,7 @@ class Translator:
             last = at
             body: dict[str, Any] = {"unit_id": unit_id, "status": stamp.status, "event_id": f"{ref}-{unit_id}-{stamp.column}"}
             if stamp.reason:
-                body["reason"] = stamp.reason
+                body["reason"] = stamp.reason.format_map(row)[:200]
             found.append(Event(at, line, STATUS, unit_id, at, body))
             if stamp.at_place and place is not None:
                 found.append(Event(at, line, FIX, unit_id, at, {"unit_id": unit_id, "lat": place[0], "lon": place[1]}))

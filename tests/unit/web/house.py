@@ -1,8 +1,10 @@
 """A centre in memory behind its door: what tests of the web process speak to."""
 
 import asyncio
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from datasource.accounts import Accounts
 from datasource.clock import ManualClock
 from datasource.memory import MemoryStore, MemoryStream, MemoryVault
 from datasource.sql.database import Database
-from datasource.sql.tables_access import metadata
+from datasource.sql.tables_access import ACCESS_TABLES, metadata
 from datasource.web import door
 from datasource.web.routes import build_routes
 
@@ -34,6 +36,18 @@ HASTY = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
 OTHER_TOKEN = "other-token-0123456789-0123456789-0123456789"
 
 
+@cache
+def _empty_database() -> bytes:
+    """Make the tables once; each test starts from a copy of the file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "access.db"
+        database = Database(f"sqlite:///{path}", durable=False)
+        with database.writing() as connection:
+            metadata.create_all(connection, tables=ACCESS_TABLES)
+        database.close()
+        return path.read_bytes()
+
+
 class House:
     """Store, stream and vault in memory, accounts in a SQLite file, the routes, a stand-in for the screens, the door."""
 
@@ -43,9 +57,8 @@ class House:
         self.stream = MemoryStream(self.clock)
         self.vault = MemoryVault()
         self.profile = PROFILE
+        (folder / "access.db").write_bytes(_empty_database())
         self.database = Database(f"sqlite:///{folder / 'access.db'}", durable=False)
-        with self.database.writing() as connection:
-            metadata.create_all(connection)
         self.accounts = Accounts(self.database, self.clock)
         self.accounts._hasher = HASTY  # the real cost of a password would be most of the time of these tests
         self.accounts.add_source_token("s-fleet", "4401", TOKEN)
@@ -136,12 +149,14 @@ class Source(Visitor):
 
 @contextmanager
 def house(folder: Path, **options: Any) -> Iterator[House]:
-    """Open a house and close it again."""
-    made = House(folder, **options)
-    try:
-        yield made
-    finally:
-        made.database.close()
+    """Open a house and close it again; its database lies in memory where the machine has such a folder, as nothing here is about disks."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else folder) as place:
+        made = House(Path(place), **options)
+        try:
+            yield made
+        finally:
+            made.database.close()
 
 
 def problem_fields(answer: httpx.Response) -> dict[str, str]:

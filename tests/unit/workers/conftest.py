@@ -56,18 +56,28 @@ class Centre:
 
     def fact(self, command: c.Command, source: str = "s-110", id: str = "") -> str:
         self._facts += 1
-        return self.raw(facts.encode(id or f"F-{self._facts}", type(command).__name__, source, self.clock.now(), command))
+        return self.raw(
+            facts.encode(id or f"F-{self._facts}", type(command).__name__, source, self.clock.now(), command)
+        )
 
     def raw(self, body: bytes) -> str:
         return self.stream.add(facts.STREAM, body)
 
     def report(self, n: int, **given: Any) -> str:
         fact_id = given.pop("fact_id", "")
-        given = {"report_id": f"R-{n}", "source": "s-110", "category": "fire", "title": f"火情{n}", "area": AREA} | given
+        given = {
+            "report_id": f"R-{n}",
+            "source": "s-110",
+            "category": "fire",
+            "title": f"火情{n}",
+            "area": AREA,
+        } | given
         return self.fact(c.TakeReport(**given), id=fact_id)
 
     def units(self, *ids: str, source: str = "s-fleet") -> None:
-        masters = tuple(c.UnitMaster(unit_id=i, name=f"{i}组", kind="fire", area=AREA, place=Place(23.1, 113.4)) for i in ids)
+        masters = tuple(
+            c.UnitMaster(unit_id=i, name=f"{i}组", kind="fire", area=AREA, place=Place(23.1, 113.4)) for i in ids
+        )
         actor = c.Actor(role="source", id=source)
         self.desk.do(c.RegisterUnits(units=masters, source=source), actor)
         for id in ids:

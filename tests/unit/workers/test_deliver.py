@@ -94,7 +94,9 @@ def test_a_channel_nobody_configured_is_a_lasting_failure(centre, order):
 
 def test_a_receipt_that_overtakes_the_record_stands(centre, channel, delivery, order):
     def send(message, timeout_s):
-        centre.desk.do(c.TakeReceipt(order_id=order, unit_id="U1", receipt="accepted"), c.Actor(role="unit", id="p", unit_id="U1"))
+        centre.desk.do(
+            c.TakeReceipt(order_id=order, unit_id="U1", receipt="accepted"), c.Actor(role="unit", id="p", unit_id="U1")
+        )
         return Outcome(ok=True)
 
     channel.send = send

@@ -47,7 +47,9 @@ class Terminal:
         self.accepted = False
         self.stuck = False
         self.inbox.put_nowait({"type": "websocket.connect"})
-        self.task = asyncio.create_task(gateway({"type": "websocket", "path": path, "headers": headers}, self.inbox.get, self._on))
+        self.task = asyncio.create_task(
+            gateway({"type": "websocket", "path": path, "headers": headers}, self.inbox.get, self._on)
+        )
 
     async def _on(self, message: dict[str, Any]) -> None:
         if message["type"] == "websocket.accept":
@@ -87,7 +89,14 @@ def told(centre, monkeypatch):
         async def run() -> None:
             backend = SimpleNamespace(store=centre.store, stream=centre.stream, vault=MemoryVault(), clock=centre.clock)
             intake = Intake(backend, centre.profile)
-            gateway = Gateway(centre.desk, centre.stream, answers, Reception(intake), centre.clock, Heart("gateway", centre.signs, centre.clock))
+            gateway = Gateway(
+                centre.desk,
+                centre.stream,
+                answers,
+                Reception(intake),
+                centre.clock,
+                Heart("gateway", centre.signs, centre.clock),
+            )
             following = asyncio.create_task(gateway.follow())
             await until(lambda: gateway._cursors)
             try:
@@ -105,7 +114,13 @@ def told(centre, monkeypatch):
 
 
 def outbox(centre, unit: str, order: str = "DP-1", attempt: int = 1, expires_at: int = 0) -> None:
-    entry = Message(unit_id=unit, order_id=order, attempt=attempt, message={"order_id": order, "unit_id": unit}, expires_at=expires_at)
+    entry = Message(
+        unit_id=unit,
+        order_id=order,
+        attempt=attempt,
+        message={"order_id": order, "unit_id": unit},
+        expires_at=expires_at,
+    )
     centre.stream.add("outbox", msgspec.json.encode(entry))
 
 
@@ -186,9 +201,9 @@ def test_a_terminal_that_does_not_read_is_cut_off_and_its_orders_count_as_not_wr
             outbox(centre, "U1", order=f"DP-{n}")
         await terminal.task
         assert terminal.closed == module.CLOSE_TOO_SLOW
-        assert {(order, answer) for order, _, answer in await until(lambda: len(answers.put_) == 5 and answers.put_)} == {
-            (f"DP-{n}", "not_connected") for n in range(5)
-        }
+        assert {
+            (order, answer) for order, _, answer in await until(lambda: len(answers.put_) == 5 and answers.put_)
+        } == {(f"DP-{n}", "not_connected") for n in range(5)}
 
     told(story)
 
@@ -217,7 +232,9 @@ def test_the_same_receipt_again_is_confirmed_again_and_kept_once(centre, told):
     async def story(gateway, answers):
         terminal = Terminal(gateway, phone("U1"))
         for late in (0, 5_000):  # the second time with the time of saying it again
-            terminal.say(t="receipt", order_id="DP-1", receipt="delivered", device_at=centre.clock.now() + late, event_id="e-1")
+            terminal.say(
+                t="receipt", order_id="DP-1", receipt="delivered", device_at=centre.clock.now() + late, event_id="e-1"
+            )
         await until(lambda: len(terminal.got("ok")) == 2)
         assert len(said(centre)) == 1
 
@@ -237,7 +254,13 @@ def test_what_cannot_be_kept_now_gets_no_answer_so_that_it_is_said_again(centre,
             raise Unavailable("Redis is away")
 
         wire.accept = away
-        frame = {"t": "receipt", "order_id": "DP-1", "receipt": "read", "device_at": centre.clock.now(), "event_id": "e-1"}
+        frame = {
+            "t": "receipt",
+            "order_id": "DP-1",
+            "receipt": "read",
+            "device_at": centre.clock.now(),
+            "event_id": "e-1",
+        }
         terminal.say(**frame)
         await asyncio.sleep(0.1)
         wire.accept = real
@@ -334,7 +357,9 @@ def test_after_a_wipe_everybody_connected_is_told_the_tasks_anew(centre, told):
 @pytest.mark.parametrize("bad", ["nobody", "path", "forged"])
 def test_without_an_actor_nothing_is_served(centre, told, bad):
     async def story(gateway, answers):
-        terminal = Terminal(gateway, None if bad == "nobody" else phone("U1"), path="/other" if bad == "path" else "/terminal")
+        terminal = Terminal(
+            gateway, None if bad == "nobody" else phone("U1"), path="/other" if bad == "path" else "/terminal"
+        )
         if bad == "forged":
             terminal = Terminal(gateway, None)
         await terminal.task

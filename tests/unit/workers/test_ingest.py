@@ -48,7 +48,10 @@ def test_a_fact_that_is_refused_is_buried_with_the_reason_and_the_others_are_app
 
 def test_a_fact_that_fails_half_way_leaves_nothing_behind(centre):
     master = {"name": "n", "area": "440112"}
-    good, bad = c.UnitMaster(unit_id="U1", kind="fire", **master), c.UnitMaster(unit_id="U2", kind="no such kind", **master)
+    good, bad = (
+        c.UnitMaster(unit_id="U1", kind="fire", **master),
+        c.UnitMaster(unit_id="U2", kind="no such kind", **master),
+    )
     centre.fact(c.RegisterUnits(units=(good, bad), source="s-fleet"), "s-fleet")
     centre.report(1)
     centre.ingest().step()
@@ -138,7 +141,12 @@ def test_a_buried_fact_can_be_sent_again_and_counts_then(centre):
     centre.units("U1")
     order = centre.order("U1")
     fixed = letter.body.replace(b"DP-1", order.encode())
-    replay_dead_letter(type(letter)(**{f: getattr(letter, f) for f in letter.__struct_fields__} | {"body": fixed}), centre.stream, centre.store, centre.clock)
+    replay_dead_letter(
+        type(letter)(**{f: getattr(letter, f) for f in letter.__struct_fields__} | {"body": fixed}),
+        centre.stream,
+        centre.store,
+        centre.clock,
+    )
     worker.step()
     assert centre.get("order", order).status == "accepted"
     assert centre.letters() == []
@@ -177,7 +185,9 @@ def test_each_source_is_seen_when_it_last_spoke(centre):
     centre.report(1)
     centre.clock.advance(700)
     centre.report(2)
-    centre.raw(facts.encode("F-9", "TakeReceipt", "unit:U1", centre.clock.now(), c.TakeReceipt(order_id="x", receipt="read")))
+    centre.raw(
+        facts.encode("F-9", "TakeReceipt", "unit:U1", centre.clock.now(), c.TakeReceipt(order_id="x", receipt="read"))
+    )
     centre.ingest().step()
     seen = {key: at for key, (at, _) in centre.vitals().items() if key.startswith("source:")}
     assert seen == {"source:s-110": centre.clock.now()}

@@ -138,6 +138,8 @@ def test_on_standby_nothing_is_published(centre, order):
 
 
 def test_changes_of_another_history_do_not_silence_this_one(centre, order):
-    centre.stream.add("changes", b"{}", id="999999-0")  # left behind by a database that was restored from a backup since
+    centre.stream.add(
+        "changes", b"{}", id="999999-0"
+    )  # left behind by a database that was restored from a backup since
     relay(centre).step()
     assert published(centre) == list(range(1, centre.store.head() + 1))

@@ -31,7 +31,13 @@ def test_deadlines_are_looked_at_four_times_a_second_and_silence_every_two_secon
     for _ in range(40):
         watch.step()
         tick[0] += 0.25
-    assert {part: parts.count(part) for part in PARTS_S} == {"orders": 40, "alarms": 40, "sources": 5, "units": 5, "disputes": 1}
+    assert {part: parts.count(part) for part in PARTS_S} == {
+        "orders": 40,
+        "alarms": 40,
+        "sources": 5,
+        "units": 5,
+        "disputes": 1,
+    }
 
 
 def test_an_expired_lease_of_a_delivery_worker_starts_the_next_attempt(centre, tick):
