@@ -97,6 +97,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(gt=0, le=20, description="Size of the simulated city: 1 is a district of 2,000 units and 4,000 cameras."),
     ] = 1.0
     city_speed: Annotated[float, Meta(gt=0, le=3600, description="Clock speed of the simulated city.")] = 1.0
+    city_position_rate: Annotated[
+        float, Meta(ge=0, description="Positions a second of the simulated city; 0: as its units move.")
+    ] = 0.0
     city_seed: Annotated[int, Meta(description="Seed of the simulated city; the same seed gives the same city.")] = 1
     tls: Annotated[
         bool, Meta(description="Serve HTTPS, which phones need for location, off-line use and screen lock.")

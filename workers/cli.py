@@ -4,6 +4,7 @@ Everything heavy is imported inside the command that needs it, so that ``muster 
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -165,12 +166,21 @@ def serve(
 def _said_plainly() -> Iterator[None]:
     """Turn errors that a person can do something about into one sentence on stderr and exit status 1."""
     from dashboard.config import ProfileError
+    from dashboard.domain.errors import Refused
+    from dashboard.i18n import text
+    from datasource.errors import SchemaMismatch, Unavailable
 
     try:
         yield
-    except (SettingsError, ProfileError) as error:
-        Console(stderr=True).print(str(error), style="red", highlight=False, markup=False)
-        raise typer.Exit(1) from None
+    except (SettingsError, ProfileError, SchemaMismatch, Unavailable) as error:
+        said = str(error) or type(error).__name__
+    except Refused as refusal:
+        language = "zh-CN" if os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("zh") else "en"
+        said = text(refusal.key, language, **refusal.params)
+    else:
+        return
+    Console(stderr=True).print(said, style="red", highlight=False, markup=False)
+    raise typer.Exit(1)
 
 
 def commands() -> list[tuple[str, str]]:

@@ -7,12 +7,14 @@ processes run under supervisord (``workers/supervise.py``).  This process only w
 import http.client
 import json
 import os
+import shutil
 import signal
 import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -222,6 +224,16 @@ def _missing(said: dict[str, Any] | None) -> str:
     return "waiting for " + (", ".join(waits) or "the first pulse")
 
 
+def command_name() -> str:
+    """Return how the ``muster`` command is called from here."""
+    if shutil.which("muster"):
+        return "muster"
+    command = Path(sys.prefix) / "bin" / "muster"
+    if not command.exists():
+        return f"{sys.executable} app.py"
+    return str(command.relative_to(Path.cwd())) if command.is_relative_to(Path.cwd()) else str(command)
+
+
 def _panel(settings: Settings, said: dict[str, Any]) -> Panel:
     text = Text()
     text.append("Address       ").append(settings.url, style="bold").append("\n")
@@ -230,7 +242,7 @@ def _panel(settings: Settings, said: dict[str, Any]) -> Panel:
             if not address.startswith("127."):
                 text.append("              ").append(f"{settings.scheme}://{address}:{settings.port}\n")
     if said.get("link"):
-        text.append("Sign in once  ").append(said["link"], style="bold green").append("\n")
+        text.append("Sign in once  ").append(said["link"], style="bold green").append("  (15 minutes)\n")
     if said.get("authority"):
         text.append("Phones        ").append(f"{settings.url}/tls").append("  (installs the certificate)\n")
     text.append("State         ").append(str(settings.home_dir)).append("\n")

@@ -6,18 +6,25 @@ Redis has written its append-only file (``appendfsync always``) and, where repli
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import redis.asyncio as aioredis
-from redis.exceptions import RedisError
+import structlog
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
 
 from dashboard.ports import Clock, Stream
 from datasource.errors import Unavailable
 from datasource.facts import POSITIONS, STREAM
 
 REMEMBER_S = 86_400
+ONCE_S = 60
 POSITIONS_KEPT_MS = 600_000
 TIMEOUT_S = 2.0
 _IDEM = "idem"
@@ -25,19 +32,22 @@ VITALS = "vitals"
 # Ten processes beat once a second: this looks back over half a minute.
 _VITALS_READ = 300
 
-# KEYS: facts stream, idempotency key (only when there is one).  ARGV: digest of the request, how long to remember it, facts …
+# KEYS: facts stream, idempotency key.  ARGV: digest of the request, a nonce of this attempt, how long to remember, facts …
+# The nonce lets us try again after a broken connection and still know our own first attempt from somebody else's.
 _ACCEPT = """
-if KEYS[2] then
-  local seen = redis.call('GET', KEYS[2])
-  if seen then
-    redis.call('EXPIRE', KEYS[2], ARGV[2])
-    if seen == ARGV[1] then return 'again' else return 'clash' end
-  end
+local seen = redis.call('GET', KEYS[2])
+if seen then
+  redis.call('EXPIRE', KEYS[2], ARGV[3])
+  if seen == ARGV[1] .. ':' .. ARGV[2] then return 'new' end
+  if string.sub(seen, 1, #ARGV[1] + 1) == ARGV[1] .. ':' then return 'again' end
+  return 'clash'
 end
-for i = 3, #ARGV do redis.call('XADD', KEYS[1], '*', 'b', ARGV[i]) end
-if KEYS[2] then redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2]) end
+for i = 4, #ARGV do redis.call('XADD', KEYS[1], '*', 'b', ARGV[i]) end
+redis.call('SET', KEYS[2], ARGV[1] .. ':' .. ARGV[2], 'EX', ARGV[3])
 return 'new'
 """
+
+log = structlog.get_logger()
 
 
 class Readings(NamedTuple):
@@ -92,7 +102,13 @@ class RedisWire:
 
     def __init__(self, url: str, *, prefix: str = "muster:", replicas: int = 0, timeout_s: float = TIMEOUT_S) -> None:
         self._redis: Any = aioredis.from_url(
-            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, max_connections=64, health_check_interval=0
+            url,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            max_connections=64,
+            health_check_interval=0,
+            # A connection that died in the pool is replaced at once; a Redis that is slow is not asked a second time.
+            retry=Retry(ConstantBackoff(0.01), 2, (RedisConnectionError,)),
         )
         self._script = self._redis.register_script(_ACCEPT)
         self._prefix = prefix
@@ -103,16 +119,14 @@ class RedisWire:
 
     async def accept(self, key: str, digest: str, facts: Sequence[bytes]) -> str:
         """Keep the facts and the key, or neither."""
-        keys = [f"{self._prefix}{STREAM}"] + ([f"{self._prefix}{_IDEM}:{key}"] if key else [])
-        args: list[Any] = [digest, REMEMBER_S, *facts]
+        nonce = secrets.token_hex(8)
+        # A request without a key gets one of its own for as long as we may be trying.
+        name, remember_s = (key, REMEMBER_S) if key else (f"once:{nonce}", ONCE_S)
+        keys = [f"{self._prefix}{STREAM}", f"{self._prefix}{_IDEM}:{name}"]
+        args: list[Any] = [digest, nonce, remember_s, *facts]
         async with self._turn:
-            try:
-                if not self._replicas:
-                    verdict = await self._script(keys=keys, args=args)
-                else:
-                    verdict = await self._replicated(keys, args)
-            except (RedisError, OSError, TimeoutError) as fault:
-                raise Unavailable(str(fault)) from fault
+            with _named_faults():
+                verdict = await (self._replicated(keys, args) if self._replicas else self._script(keys=keys, args=args))
         return verdict.decode() if isinstance(verdict, bytes) else str(verdict)
 
     async def _replicated(self, keys: list[str], args: list[Any]) -> Any:
@@ -128,35 +142,40 @@ class RedisWire:
     async def positions(self, body: bytes, now: int) -> None:
         """Pass on one batch; what is older than ten minutes is of no use to anybody and goes."""
         async with self._turn:
-            try:
+            with _named_faults():
                 await self._redis.xadd(f"{self._prefix}{POSITIONS}", {"b": body}, minid=f"{now - POSITIONS_KEPT_MS}-0", approximate=True)
-            except (RedisError, OSError, TimeoutError) as fault:
-                raise Unavailable(str(fault)) from fault
 
     async def readings(self) -> Readings:
         """Ask Redis for length, memory and whether it writes its append-only file."""
-        try:
+        with _named_faults():
             async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.xlen(f"{self._prefix}{STREAM}")
                 pipe.info("memory")
                 pipe.info("persistence")
                 length, memory, persistence = await pipe.execute()
-        except (RedisError, OSError, TimeoutError) as fault:
-            raise Unavailable(str(fault)) from fault
         durable = bool(int(persistence.get("aof_enabled", 0))) and persistence.get("aof_last_write_status", "ok") == "ok"
         return Readings(int(length), int(memory["used_memory"]), int(memory.get("maxmemory", 0)), durable)
 
     async def vitals(self) -> dict[str, Vital]:
         """Fold the newest entries of the stream of vitals."""
-        try:
+        with _named_faults():
             found = await self._redis.xrevrange(f"{self._prefix}{VITALS}", count=_VITALS_READ)
-        except (RedisError, OSError, TimeoutError) as fault:
-            raise Unavailable(str(fault)) from fault
         return _latest(fields[b"b"] for _, fields in reversed(found))
 
     async def close(self) -> None:
         """Close the pool."""
         await self._redis.aclose()
+
+
+@contextmanager
+def _named_faults() -> Iterator[None]:
+    try:
+        yield
+    except ResponseError as fault:  # Redis is there and says no: full, read-only, its disk fails
+        log.warning("redis refuses", fault=str(fault))
+        raise Unavailable(str(fault)) from fault
+    except (RedisError, OSError, TimeoutError) as fault:
+        raise Unavailable(str(fault)) from fault
 
 
 class MemoryWire:

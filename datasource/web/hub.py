@@ -35,6 +35,7 @@ from datasource.web.viewers import Group, Viewer
 
 CHANGES, VITALS, POSITIONS = "changes", "vitals", "positions"
 TICK_S = 0.05
+BEAT_S = 1.0
 SUMMARY_S = 0.2
 STUCK_S = 15.0
 IDLE_GROUP_S = 60.0
@@ -341,7 +342,7 @@ class Hub:
 
     async def _second(self) -> None:
         """What is due once a second, at the same moment of each."""
-        await asyncio.sleep(1.0 - time.time() % 1.0)
+        await asyncio.sleep(BEAT_S - time.time() % BEAT_S)
         self._look_at_clock()
         raw: dict[bool, msgspec.Raw] = {}
         for key, group in list(self._groups.items()):
@@ -419,7 +420,7 @@ class Hub:
             except Exception as fault:
                 log.warning("hub waits", step=step.__name__, fault=f"{type(fault).__name__}: {fault}"[:200], retry_s=round(pause, 2))
                 await asyncio.sleep(pause * random.uniform(0.6, 1.0))
-                pause = min(2.0, pause * 2)
+                pause = min(1.0, pause * 2)
 
     async def _forever(self, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:

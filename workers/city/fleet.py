@@ -21,7 +21,7 @@ IDLE_REPORT_MS = 60_000
 MOVING_REPORT_MS = 10_000
 HURRY = 1.3
 FOREVER = 1 << 60
-DUTY_CHECK_MS = 20_000
+DUTY_CHECK_MS = 60_000
 SILENT_FOR_GOOD = 0.0025
 BUSY_SHARE = 2 / 3
 """Of what interrupts a unit: business of its own; the rest is a terminal that cannot be reached for minutes."""

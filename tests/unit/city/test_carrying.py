@@ -37,12 +37,12 @@ def report(n: int) -> Fact:
 
 
 def test_facts_arrive_in_order_although_the_centre_is_busy_and_away_in_between(centre):
-    said: list[int] = [503, 429, 500, 0, 503]
+    troubles = [503, 429, 500, 403]
 
     def answer(token: str, path: str, body: dict[str, Any]) -> Any:
-        return (said.pop(), {"title": "busy"}) if body["n"] == 2 and said and said[-1] else said.pop() if said and body["n"] == 2 else None
+        return (troubles.pop(), {"title": "not now"}) if body["n"] == 2 and troubles else None
 
-    centre.answer_with = lambda *args: answer(*args) or None
+    centre.answer_with = answer
 
     async def run() -> None:
         async with open_client(centre.url) as client:

@@ -25,15 +25,16 @@ class Town:
         """Return what is said first."""
         return self.city.opening(self.clock.now())
 
-    def live(self, ms: int, tick: int = 1000) -> tuple[list[Fact], list[Fix]]:
-        """Let time pass in ticks; returns what was said and where units were."""
+    def live(self, ms: int, tick: int = 1000, *, moving: bool = True) -> tuple[list[Fact], list[Fix]]:
+        """Let time pass in ticks; returns what was said and, unless nobody is ``moving``, where units were."""
         said: list[Fact] = []
         fixes: list[Fix] = []
         end = self.now + ms
         while self.now < end:
             self.now = min(end, self.now + tick)
             said += self.city.due(self.clock.now())
-            fixes += self.city.fixes(self.clock.now())
+            if moving:
+                fixes += self.city.fixes(self.clock.now())
             self.city.receipts(self.clock.now())
         return said, fixes
 

@@ -157,3 +157,35 @@ async def until(condition: Callable[[], object], seconds: float = 4.0) -> None:
 
 def run(test: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(test, 20))
+
+
+class Socket:
+    """A WebSocket as an ASGI server would hand it to the application."""
+
+    def __init__(self, app: Any, address: str, actor: c.Actor | None) -> None:
+        path, _, query = address.partition("?")
+        state = {} if actor is None else {"actor": actor}
+        scope = {"type": "websocket", "path": path, "query_string": query.encode(), "headers": [], "state": state, "subprotocols": []}
+        self._in: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._in.put_nowait({"type": "websocket.connect"})
+        self.task = asyncio.create_task(app(scope, self._in.get, self.sent.put))
+
+    def say(self, text: str | None = None, data: bytes | None = None) -> None:
+        self._in.put_nowait({"type": "websocket.receive", "text": text, "bytes": data})
+
+    async def next(self, kind: str) -> Any:
+        """Return the next message of a kind: ``snap``, ``beat`` …, ``frame`` or ``close`` (its code)."""
+        while True:
+            sent = await asyncio.wait_for(self.sent.get(), 5)
+            if sent["type"] == "websocket.close":
+                assert kind == "close", f"closed with {sent['code']} instead of {kind}"
+                return sent["code"]
+            if sent.get("bytes") is not None and kind == "frame":
+                return sent["bytes"]
+            if sent.get("text") is not None and (message := json.loads(sent["text"]))["t"] == kind:
+                return message
+
+    async def leave(self) -> None:
+        self._in.put_nowait({"type": "websocket.disconnect", "code": 1001})
+        await asyncio.wait_for(self.task, 5)

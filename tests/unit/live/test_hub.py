@@ -19,6 +19,11 @@ def centre() -> Centre:
     return Centre()
 
 
+@pytest.fixture(autouse=True)
+def quick_seconds(monkeypatch):
+    monkeypatch.setattr(hub_module, "BEAT_S", 0.1)
+
+
 def test_a_page_gets_a_snapshot_and_then_what_changes(centre):
     async def test():
         first = centre.report(1)
@@ -247,12 +252,12 @@ def test_a_page_whose_socket_is_stuck_is_dropped_after_15_seconds(centre):
             assert dropped == []
             viewer.stuck_since = time.monotonic() - hub_module.STUCK_S - 1
             await hub._second()
-            assert dropped == [viewer]
+            assert set(dropped) == {viewer}
 
     run(test())
 
 
-def test_a_beat_comes_every_second_and_the_signs_of_life_age_without_redis(centre):
+def test_beats_go_on_and_the_signs_of_life_age_without_redis(centre):
     async def test():
         centre.vital("pulse")
         async with centre.running() as hub:
@@ -265,12 +270,12 @@ def test_a_beat_comes_every_second_and_the_signs_of_life_age_without_redis(centr
             assert hub.status()["following"] is False
             beat = page.said("beat")[-1]
             assert beat["vitals"]["pulse"]["at"] == at
-            assert beat["now"] - at > 1_000
+            assert beat["now"] - at >= 200
             centre.feed.away = False
             incident = centre.report(1)
             centre.relay()
             await until(lambda: incident in page.cards("incident"))
-            assert hub.status()["following"] is True
+            await until(lambda: hub.status()["following"])
 
     run(test())
 
@@ -374,7 +379,7 @@ def test_counters_are_sent_at_most_five_times_a_second(centre):
             await until(lambda: page.picture.summary["incidents"]["open"] == 60)
             took = time.monotonic() - begun
             told = [m for m in page.said("delta") if "incidents" in m.get("summary", {})]
-            assert 1 <= len(told) <= 5 * took + 2 + took
+            assert 1 <= len(told) <= 15 * took + 3, "five a second, and one with every beat"
             assert len([m for m in page.said("delta") if "put" in m]) > len(told)
 
     run(test())

@@ -22,3 +22,15 @@ def source(centre: House) -> Source:
 @pytest.fixture
 def visitor(centre: House) -> Visitor:
     return Visitor(centre.door)
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house shared by the tests of a file that leave nothing behind: refusals, mostly."""
+    with house(tmp_path_factory.mktemp("house")) as made:
+        yield made
+
+
+@pytest.fixture
+def refused(quiet: House) -> Source:
+    return Source(quiet.door)

@@ -36,8 +36,8 @@ def test_instants_may_be_rfc_3339_with_an_offset(centre, source):
 
 
 @pytest.mark.parametrize("said", ["2026-11-23T02:13:20", "2026-11-23", "yesterday", "2026-13-40T00:00:00Z", ""])
-def test_an_instant_without_offset_or_sense_is_refused(source, said):
-    answer = source.post("/reports", json={**REPORT, "occurred_at": said})
+def test_an_instant_without_offset_or_sense_is_refused(refused, said):
+    answer = refused.post("/reports", json={**REPORT, "occurred_at": said})
     assert (answer.status_code, problem_fields(answer)) == (422, {"occurred_at": "reason.instant"})
 
 
@@ -70,15 +70,15 @@ def test_an_instant_without_offset_or_sense_is_refused(source, said):
         ({"event_id": ""}, "event_id", "reason.empty"),
     ],
 )
-def test_a_wrong_report_is_refused_and_the_answer_names_field_and_reason(centre, source, change, field, key):
-    answer = source.post("/reports", json={**REPORT, **change})
+def test_a_wrong_report_is_refused_and_the_answer_names_field_and_reason(quiet, refused, change, field, key):
+    answer = refused.post("/reports", json={**REPORT, **change})
     assert answer.status_code == 422
     assert problem_fields(answer) == {field: key}
-    assert centre.facts() == []
+    assert quiet.facts() == []
 
 
-def test_every_wrong_field_is_named_at_once_where_decoding_went_well(source):
-    answer = source.post("/reports", json={**REPORT, "category": "nonsense", "occurred_at": START + 999_000, "lat": 0, "lon": 0, "area": "11"})
+def test_every_wrong_field_is_named_at_once_where_decoding_went_well(refused):
+    answer = refused.post("/reports", json={**REPORT, "category": "nonsense", "occurred_at": START + 999_000, "lat": 0, "lon": 0, "area": "11"})
     assert problem_fields(answer) == {
         "category": "reason.choice_known",
         "occurred_at": "reason.future",
@@ -87,8 +87,8 @@ def test_every_wrong_field_is_named_at_once_where_decoding_went_well(source):
     }
 
 
-def test_a_missing_field_is_named(source):
-    answer = source.post("/reports", json={"category": "fire"})
+def test_a_missing_field_is_named(refused):
+    answer = refused.post("/reports", json={"category": "fire"})
     assert problem_fields(answer) == {"occurred_at": "reason.missing"}
 
 
@@ -100,10 +100,10 @@ def test_the_limits_of_time_are_the_profile_s(centre, source):
     assert source.post("/reports", json={**REPORT, "occurred_at": START - 365 * 86_400_000}).status_code == 202
 
 
-def test_reasons_are_said_in_the_language_asked_for(source):
+def test_reasons_are_said_in_the_language_asked_for(refused):
     wrong = {**REPORT, "severity": 9}
-    english = source.post("/reports", json=wrong).json()
-    chinese = source.post("/reports", json=wrong, headers={"Accept-Language": "zh-CN,en;q=0.5"})
+    english = refused.post("/reports", json=wrong).json()
+    chinese = refused.post("/reports", json=wrong, headers={"Accept-Language": "zh-CN,en;q=0.5"})
     assert english["errors"][0]["reason"] == "must be ≤ 4"
     assert chinese.json()["errors"][0]["reason"] == "须 ≤ 4"
     assert chinese.headers["content-language"] == "zh-CN"
@@ -127,25 +127,25 @@ def test_area_codes_are_brought_into_the_prefix_form(centre, source):
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1", b"\xff\xfe", b'{"category":"fire",}', b"[" * 50_000])
-def test_what_is_not_json_is_refused(source, body):
-    answer = source.post("/reports", content=body, headers={"Content-Type": "application/json"})
+def test_what_is_not_json_is_refused(refused, body):
+    answer = refused.post("/reports", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 422)
     problem_fields(answer)
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=gbk", ""])
-def test_another_content_type_is_refused(source, kind):
-    answer = source.post("/reports", content=json.dumps(REPORT), headers={"Content-Type": kind})
+def test_another_content_type_is_refused(refused, kind):
+    answer = refused.post("/reports", content=json.dumps(REPORT), headers={"Content-Type": kind})
     assert answer.status_code == 415
 
 
-def test_a_compressed_body_is_refused(source):
-    answer = source.post("/reports", content=b"x", headers={"Content-Type": "application/json", "Content-Encoding": "gzip"})
+def test_a_compressed_body_is_refused(refused):
+    answer = refused.post("/reports", content=b"x", headers={"Content-Type": "application/json", "Content-Encoding": "gzip"})
     assert answer.status_code == 415
 
 
-def test_a_body_that_announces_too_much_is_refused_before_it_is_read(source):
-    answer = source.post("/reports", content=b" " * ((1 << 20) + 1), headers={"Content-Type": "application/json"})
+def test_a_body_that_announces_too_much_is_refused_before_it_is_read(refused):
+    answer = refused.post("/reports", content=b" " * ((1 << 20) + 1), headers={"Content-Type": "application/json"})
     assert answer.status_code == 413
     assert "1 MiB" in answer.json()["detail"]
 
@@ -193,13 +193,13 @@ def test_a_body_that_trickles_in_too_slowly_is_given_up(centre, monkeypatch):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic dTpw"}, {"Authorization": "Bearer "}])
-def test_without_a_good_token_nothing_is_taken(centre, headers):
+def test_without_a_good_token_nothing_is_taken(quiet, headers):
     from tests.unit.web.house import Visitor
 
-    answer = Visitor(centre.door, browser=False).post("/api/v1/reports", json=REPORT, headers=headers)
+    answer = Visitor(quiet.door, browser=False).post("/api/v1/reports", json=REPORT, headers=headers)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
-    assert centre.facts() == []
+    assert quiet.facts() == []
 
 
 def test_a_revoked_token_stops_counting_at_once(centre, source):
@@ -217,12 +217,12 @@ def test_a_signed_in_person_may_not_use_the_sources_calls(centre, visitor):
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/reports/17", "", "/reports/"])
-def test_unknown_calls_are_a_true_404(source, path):
-    assert source.post(path, json={}).status_code == 404
+def test_unknown_calls_are_a_true_404(refused, path):
+    assert refused.post(path, json={}).status_code == 404
 
 
-def test_another_method_is_405_and_says_which_are_allowed(source):
-    answer = source.get("/reports")
+def test_another_method_is_405_and_says_which_are_allowed(refused):
+    answer = refused.get("/reports")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     problem_fields(answer)
 
@@ -276,8 +276,8 @@ def test_without_a_key_each_request_counts(centre, source):
 
 
 @pytest.mark.parametrize("key", ["x" * 201, "tab\there"])
-def test_a_key_that_cannot_be_is_refused(source, key):
-    assert problem_fields(source.post("/reports", json=REPORT, headers={"Idempotency-Key": key})) == {"Idempotency-Key": "reason.key"}
+def test_a_key_that_cannot_be_is_refused(refused, key):
+    assert problem_fields(refused.post("/reports", json=REPORT, headers={"Idempotency-Key": key})) == {"Idempotency-Key": "reason.key"}
 
 
 # --- personal data ----------------------------------------------------------------------
@@ -406,10 +406,10 @@ def test_units_are_registered_and_known_from_then_on(centre, source):
     assert source.post("/positions", json={"unit_id": "U7", "lat": 23.1, "lon": 113.4, "at": START}).status_code == 202
 
 
-def test_wrong_master_data_is_refused_by_item(source):
+def test_wrong_master_data_is_refused_by_item(refused):
     unit = {"unit_id": "U7", "name": "x", "kind": "minimum", "area": "440112"}
     units = [unit, {**unit, "unit_id": "U8", "kind": "ufo", "capabilities": ["magic"]}, {**unit, "area": "31"}]
-    answer = source.post("/units", json={"units": units})
+    answer = refused.post("/units", json={"units": units})
     assert problem_fields(answer) == {
         "units[1].kind": "reason.choice_known",
         "units[1].capabilities[0]": "reason.choice_known",
@@ -432,9 +432,9 @@ def test_a_heartbeat_carries_the_dead_devices(centre, source):
     assert (command.source, command.offline, command.devices) == ("s-fleet", ("C1", "C2"), 40)
 
 
-def test_a_case_with_a_wrong_grade_or_step_is_refused(source):
+def test_a_case_with_a_wrong_grade_or_step_is_refused(refused):
     body = {"title": "欠薪", "category": "labour", "area": "440112", "accepted_at": START, "grade": "huge", "step": "nap"}
-    assert problem_fields(source.post("/disputes", json=body)) == {"grade": "reason.choice_known", "step": "reason.choice_known"}
+    assert problem_fields(refused.post("/disputes", json=body)) == {"grade": "reason.choice_known", "step": "reason.choice_known"}
 
 
 # --- when too much comes in -----------------------------------------------------------------

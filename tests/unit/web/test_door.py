@@ -7,32 +7,42 @@ from typing import Any
 import pytest
 
 from datasource.web.door import Door
-from tests.unit.web.house import HOST, SCREENS, Visitor, problem_fields
+from tests.unit.web.house import HOST, SCREENS, House, Visitor, problem_fields
 
 ROLES = {"commander": ("wall", "console", "disputes"), "leader": ("wall", "disputes"), "mediator": ("disputes",), "wall": ("wall",)}
 
 
+def entered(house: House, role: str, visitor: Visitor | None = None) -> Visitor:
+    """Sign a visitor in as a role, by session token."""
+    visitor = visitor or Visitor(house.door)
+    account = house.accounts.ensure_account(f"a-{role}", f"名-{role}", role, "4401")
+    visitor.cookies.set("muster", house.accounts.redeem(house.accounts.one_time_link(account.username)).token)
+    return visitor
+
+
 @pytest.fixture
 def enter(centre):
-    """Sign a visitor in as a role, by session token."""
+    return lambda role, visitor=None: entered(centre, role, visitor)
 
-    def sign_in(role: str, visitor: Visitor | None = None) -> Visitor:
-        visitor = visitor or Visitor(centre.door)
-        account = centre.accounts.ensure_account(f"a-{role}", f"名-{role}", role, "4401")
-        visitor.cookies.set("muster", centre.accounts.redeem(centre.accounts.one_time_link(account.username)).token)
-        return visitor
 
-    return sign_in
+@pytest.fixture(scope="module")
+def administrator(quiet) -> Visitor:
+    return entered(quiet, "administrator")
+
+
+@pytest.fixture(scope="module")
+def commander(quiet) -> Visitor:
+    return entered(quiet, "commander")
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/wall/", "/wall/x", "/WALL", "/..%2fwall", "/.env", "/docs", "/index.html", "/wall%00", "/assets//x", "/favicon.ico", "/live"])
-def test_what_is_not_listed_does_not_exist_although_dash_would_answer(centre, enter, path):
-    for who in (Visitor(centre.door), enter("administrator")):
+def test_what_is_not_listed_does_not_exist_although_dash_would_answer(quiet, administrator, path):
+    for who in (Visitor(quiet.door), administrator):
         answer = who.get(path)
         assert answer.status_code == 404, path
         assert "text/html" in answer.headers["content-type"]
         assert "404" in answer.text
-    assert centre.seen == []
+    assert quiet.seen == []
 
 
 def test_an_unknown_address_of_a_program_is_a_problem_document(centre):
@@ -42,16 +52,16 @@ def test_an_unknown_address_of_a_program_is_a_problem_document(centre):
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_an_anonymous_visitor_is_asked_to_sign_in_and_brought_back(centre, visitor, screen):
-    answer = visitor.get(f"/{screen}?lang=en&a=b")
+def test_an_anonymous_visitor_is_asked_to_sign_in_and_brought_back(quiet, screen):
+    answer = Visitor(quiet.door).get(f"/{screen}?lang=en&a=b")
     assert answer.status_code == 303
     assert answer.headers["location"] == f"/sign-in?next=%2F{screen}%3Flang%3Den%26a%3Db"
-    assert centre.seen == []
+    assert quiet.seen == []
 
 
 @pytest.mark.parametrize("path", ["/_dash-layout", "/_dash-dependencies", "/_dash-component-suites/dash/x.js", "/snapshot?view=wall"])
-def test_an_anonymous_program_gets_401(centre, path):
-    answer = Visitor(centre.door).get(path, headers={"Accept": "application/json"})
+def test_an_anonymous_program_gets_401(quiet, path):
+    answer = Visitor(quiet.door).get(path, headers={"Accept": "application/json"})
     assert answer.status_code == 401
     problem_fields(answer)
 
@@ -96,8 +106,8 @@ def test_a_source_s_token_opens_no_screen(centre):
 
 
 @pytest.mark.parametrize(("method", "path", "allow"), [("POST", "/wall", "GET, HEAD"), ("GET", "/sign-out", "POST"), ("DELETE", "/", "GET, HEAD"), ("PUT", "/sign-in", "GET, HEAD, POST"), ("GET", "/_dash-update-component", "POST")])
-def test_another_method_is_405(enter, method, path, allow):
-    answer = enter("administrator").ask(method, path)
+def test_another_method_is_405(administrator, method, path, allow):
+    answer = administrator.ask(method, path)
     assert (answer.status_code, answer.headers["allow"]) == (405, allow)
 
 
@@ -143,10 +153,11 @@ def test_hashes_of_inline_scripts_enter_the_policy_once_known(centre):
     ],
 )
 @pytest.mark.parametrize("path", ["/sign-out", "/sign-in", "/pair", "/_dash-update-component", "/api/v1/receipts"])
-def test_a_foreign_page_cannot_make_a_visitor_s_browser_change_anything(centre, enter, path, headers):
-    answer = enter("commander").post(path, content=b"{}", headers={**headers, "content-type": "application/json"})
+def test_a_foreign_page_cannot_make_a_visitor_s_browser_change_anything(quiet, commander, path, headers):
+    before = quiet.accounts.list_sessions()
+    answer = commander.post(path, content=b"{}", headers={**headers, "content-type": "application/json"})
     assert answer.status_code == 403
-    assert len(centre.accounts.list_sessions()) == 1
+    assert quiet.accounts.list_sessions() == before
 
 
 def test_our_own_page_can(centre, enter):
@@ -175,9 +186,9 @@ INPUT = {"id": "a", "property": "n", "value": 1}
 GOOD = {"output": "out.children", "outputs": {"id": "out", "property": "children"}, "inputs": [INPUT], "changedPropIds": ["a.n"]}
 
 
-@pytest.fixture
-def dashed(centre, enter):
-    got = []
+@pytest.fixture(scope="module")
+def dashed_door(quiet):
+    got: list[Any] = []
 
     async def update(scope, receive, send):
         message = await receive()
@@ -185,8 +196,14 @@ def dashed(centre, enter):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"{}"})
 
-    house = Door(update, centre.accounts, screens=SCREENS, dash=DashStandIn())
-    return enter("commander", Visitor(house)), got
+    house = Door(update, quiet.accounts, screens=SCREENS, dash=DashStandIn())
+    return entered(quiet, "commander", Visitor(house)), got
+
+
+@pytest.fixture
+def dashed(dashed_door):
+    dashed_door[1].clear()
+    return dashed_door
 
 
 def test_a_good_callback_request_reaches_dash_unchanged(dashed):

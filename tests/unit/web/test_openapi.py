@@ -7,7 +7,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from datasource.web.api_calls import CALLS
-from tests.unit.web.house import START, Visitor
+from tests.unit.web.house import START, House, Source, Visitor
 
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "reports": [
@@ -46,8 +46,19 @@ WRONG: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def centre(quiet: House) -> House:
+    quiet.register("U1")
+    return quiet
+
+
 @pytest.fixture
-def document(centre) -> dict[str, Any]:
+def source(refused: Source) -> Source:
+    return refused
+
+
+@pytest.fixture(scope="module")
+def document(centre: House) -> dict[str, Any]:
     return Visitor(centre.door, browser=False).get("/api/v1/openapi.json").json()
 
 
@@ -79,8 +90,7 @@ def test_it_describes_every_call_and_no_other(document):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_what_the_document_allows_is_taken_and_answered_as_documented(centre, source, document, name):
-    centre.register("U1")
+def test_what_the_document_allows_is_taken_and_answered_as_documented(source, document, name):
     for example in EXAMPLES[name]:
         assert check(document, body_schema(document, name), example)
         answer = source.post(f"/{name}", json=example)
@@ -89,8 +99,7 @@ def test_what_the_document_allows_is_taken_and_answered_as_documented(centre, so
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_what_the_document_forbids_is_refused_as_documented(centre, source, document, name):
-    centre.register("U1")
+def test_what_the_document_forbids_is_refused_as_documented(source, document, name):
     assert not check(document, body_schema(document, name), WRONG[name])
     answer = source.post(f"/{name}", json=WRONG[name])
     assert answer.status_code == 422
