@@ -34,20 +34,24 @@ def _per_severity(name: str, values: tuple[float, float, float, float], unit: st
 
 
 PARAMETERS: dict[str, Parameter] = {
-    **_per_severity("order.ack_s", (30, 60, 300, 1800), "s", "order acknowledgement: ours"),
-    **_per_severity("alarm.commander_s", (30, 60, 900, 0), "s", "interface rules 3.1; 0: never"),
-    **_per_severity("alarm.leader_s", (60, 300, 0, 0), "s", "interface rules 3.1; 0: never"),
+    **_per_severity(
+        "order.ack_s", (30, 60, 300, 1800), "s", "limit for a unit's answer to an order, by severity: ours"
+    ),
+    **_per_severity("alarm.commander_s", (30, 60, 900, 0), "s", "nobody took an alarm: tell the commander; 0: never"),
+    **_per_severity("alarm.leader_s", (60, 300, 0, 0), "s", "nobody took an alarm: tell the leader; 0: never"),
     **_per_severity("alarm.ack_hold_s", (120, 300, 1800, 7200), "s", "an acknowledgement nothing follows runs out"),
     "order.lease_s": Parameter(5, "s", "above the channel time-out", 1, 60),
     "order.undelivered_s": Parameter(10, "s", "sent, and the device says nothing: send again", 3, 600),
     "order.retry_max_s": Parameter(30, "s", "longest pause between attempts", 1, 600),
     "order.attempts_alarm": Parameter(3, "", "failed attempts before the commander hears of it", 1, 100),
-    "position.late_tasked_s": Parameter(30, "s", "between Traccar's 600 s and TAK's per-event stale time: ours"),
-    "position.stale_tasked_s": Parameter(90, "s", "ours"),
-    "position.lost_tasked_s": Parameter(300, "s", "ours"),
-    "position.late_idle_s": Parameter(180, "s", "ours"),
-    "position.stale_idle_s": Parameter(600, "s", "ours"),
-    "position.lost_idle_s": Parameter(900, "s", "ours"),
+    "position.late_tasked_s": Parameter(
+        30, "s", "position of a tasked unit: late; between Traccar's 600 s and TAK's per-event stale time"
+    ),
+    "position.stale_tasked_s": Parameter(90, "s", "position of a tasked unit: stale"),
+    "position.lost_tasked_s": Parameter(300, "s", "position of a tasked unit: the unit is lost"),
+    "position.late_idle_s": Parameter(180, "s", "position of an idle unit: late"),
+    "position.stale_idle_s": Parameter(600, "s", "position of an idle unit: stale"),
+    "position.lost_idle_s": Parameter(900, "s", "position of an idle unit: the unit is lost"),
     "report.duplicate_m": Parameter(300, "m", "possible duplicate: near in place", 0, 10_000),
     "report.duplicate_s": Parameter(1800, "s", "possible duplicate: near in time", 0, 86_400),
     "recommend.detour": Parameter(1.4, "", "road length over straight line", 1, 4),

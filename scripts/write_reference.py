@@ -8,8 +8,9 @@ sys.path.insert(0, str(CHECKOUT))
 
 import msgspec  # noqa: E402
 
-from dashboard.access import roles_that_may  # noqa: E402
+from dashboard.access import VIEWS, roles_that_may  # noqa: E402
 from dashboard.config import PARAMETERS  # noqa: E402
+from dashboard.domain import alert, camera, dispatch, dispute, incident, response  # noqa: E402
 from dashboard.domain.commands import Command  # noqa: E402
 from dashboard.handlers import HANDLERS  # noqa: E402
 from datasource import settings  # noqa: E402
@@ -19,6 +20,7 @@ from workers import cli  # noqa: E402
 def main() -> None:
     """Write the file."""
     (CHECKOUT / "docs" / "reference.md").write_text(reference())
+    (CHECKOUT / "docs" / "lifecycles.md").write_text(lifecycles())
 
 
 def reference() -> str:
@@ -51,6 +53,12 @@ def reference() -> str:
                 [(f"`{n}`", _amount(p.default, p.unit), p.source) for n, p in PARAMETERS.items()],
             ),
             "",
+            "## Roles and screens",
+            "",
+            "Within the area of the account; a phone page is for the unit it was paired with.",
+            "",
+            *_table(("screen", "who may"), [(f"`/{v}`", ", ".join(roles_that_may(f"view:{v}"))) for v in VIEWS]),
+            "",
             "## Commands of the desk",
             "",
             "What can be asked of the centre; `?` marks what may be left out.",
@@ -65,6 +73,20 @@ def reference() -> str:
             "",
         ]
     )
+
+
+def lifecycles() -> str:
+    """Return the diagrams of every lifecycle, drawn from the tables that decide."""
+    lines = [
+        "# Lifecycles",
+        "",
+        "Drawn by `make reference` from the tables in `dashboard/domain`; a test keeps them true.",
+        "",
+    ]
+    for module in (incident, dispatch, alert, camera, dispute, response):
+        table = module.LIFECYCLE
+        lines += [f"## {table.name}", "", "```mermaid", table.mermaid(), "```", ""]
+    return "\n".join(lines)
 
 
 def _fields(kind: type[Command]) -> str:

@@ -86,7 +86,7 @@ def sign_in_link(settings: Settings, *, user: str = "", role: str = "") -> str:
             )
         elif accounts.account(user) is None:
             known = ", ".join(a.username for a in accounts.list_accounts())
-            raise NotFound("notfound.account", field="user", value=user, known=known)
+            raise NotFound("notfound.account_of", user=user, known=known)
         return _link(settings, accounts.one_time_link(user, by="muster link"))
 
 
@@ -99,7 +99,7 @@ def pairing_link(settings: Settings, unit_id: str) -> str:
         with backend.store.reading() as reader:
             unit = reader.load("unit", unit_id)
         if unit is None:
-            raise NotFound("notfound.unit", field="unit_id", value=unit_id)
+            raise NotFound("notfound.unit", field="unit_id", id=unit_id)
         with _accounts(settings) as accounts:
             token = accounts.pair_unit(unit.id, unit.area, unit.name, by="muster pair")
     finally:

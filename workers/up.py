@@ -246,10 +246,7 @@ def _panel(settings: Settings, said: dict[str, Any]) -> Panel:
     if said.get("authority"):
         text.append("Phones        ").append(f"{settings.url}/tls").append("  (installs the certificate)\n")
     text.append("State         ").append(str(settings.home_dir)).append("\n")
-    text.append("Other roles   ").append(
-        "muster link --user commander | duty | leader | mediator | wall\n"
-        if settings.demo
-        else "muster link --user NAME\n"
-    )
+    people = "commander | duty | leader | mediator | wall | admin" if settings.demo else "NAME"
+    text.append("More links    ").append(f"{command_name()} link --user {people}\n")
     text.append("Stop          ").append("Ctrl-C")
     return Panel(text, title="Muster · DEMO" if settings.demo else "Muster", expand=False, padding=(1, 2))

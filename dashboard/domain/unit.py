@@ -92,7 +92,9 @@ def report_status(state: Unit, status: str, reason: str = "", *, occurred_at: in
     """
     if status not in STATUSES:
         raise Invalid("invalid.unit_status", field="status", value=status, known=", ".join(STATUSES))
-    if (state.status, state.status_reason) == (status, reason) or (state.status_at is not None and occurred_at < state.status_at):
+    if (state.status, state.status_reason) == (status, reason) or (
+        state.status_at is not None and occurred_at < state.status_at
+    ):
         return []
     return [e.UnitStatusReported(status=status, reason=reason)]
 

@@ -3,13 +3,17 @@
 from pathlib import Path
 
 from datasource import settings
-from scripts.write_reference import reference
+from scripts.write_reference import lifecycles, reference
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def test_the_reference_is_what_the_program_says_of_itself():
     assert (CHECKOUT / "docs" / "reference.md").read_text() == reference(), "make reference"
+
+
+def test_the_diagrams_are_those_of_the_tables_that_decide():
+    assert (CHECKOUT / "docs" / "lifecycles.md").read_text() == lifecycles(), "make reference"
 
 
 def test_every_setting_says_what_it_is():

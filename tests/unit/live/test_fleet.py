@@ -1,8 +1,12 @@
 """Places of units: from fixes to frames."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from dashboard.domain import commands as c
+from dashboard.domain import events as e
 from dashboard.domain.position import Fix
 from datasource.web.fleet import ALL, SOME, Fleet
 from tests.unit.live.hub_scenes import OTHER, SOURCE, TOWN, Centre, decode, run, until
@@ -59,8 +63,6 @@ def test_an_impossible_jump_is_not_shown_until_the_unit_insists(fleet):
 
 
 def test_places_of_units_off_duty_are_never_sent(fleet, pen):
-    from dashboard.domain import events as e
-
     fleet.fold([Fix("U0", 23.1, 113.3, NOW)])
     pen.board.take()
     pen.write("unit:U0", e.UnitDutyChanged(on_duty=False))
@@ -117,3 +119,16 @@ def test_positions_reach_the_pages_of_the_area_and_a_new_page_gets_all_of_them()
             assert all(slot["U2"] not in decode(m)["units"] for m in city.messages[frames:] if isinstance(m, bytes))
 
     run(test())
+
+
+@pytest.mark.parametrize("case", json.loads((Path(__file__).parents[2] / "vectors" / "frames.json").read_text()), ids=lambda case: case["name"])
+def test_the_frames_that_the_browser_is_tested_with_are_ours(case):
+    pen, fleet = Pen(), Fleet()
+    for id in case["slots"]:
+        pen.unit(id)
+    fleet.enlist(pen.board)
+    for step, frame in zip(case["steps"], case["frames"], strict=False):
+        fleet.fold(Fix(*fix) for fix in step["fixes"])
+        moved = fleet.moved()
+        made = fleet.frame(ALL, fleet.all_slots(""), step["now"]) if step["all"] else fleet.frame(SOME, moved, step["now"])
+        assert made.hex() == frame
