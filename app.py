@@ -103,6 +103,7 @@ def create_server(settings: "Settings", backend: "Backend | None" = None) -> "AS
     from datasource.accounts import Accounts
     from datasource.bootstrap import open_backend
     from datasource.shapes import mount_shapes
+    from datasource.web.api_desk import mount_desk_api
     from datasource.web.api_wire import RedisWire
     from datasource.web.door import Door
     from datasource.web.ended import Ended
@@ -159,6 +160,7 @@ def create_server(settings: "Settings", backend: "Backend | None" = None) -> "AS
     )
     desk.locate = mount_shapes(server, settings, profile).locate
     desk.vault = backend.vault
+    mount_desk_api(server, desk)
     mount_unit_page(server, desk, profile, demo=settings.demo)
     mount_tls_page(server, settings)
     server.add_api_websocket_route("/terminal", TerminalProxy(settings.gateway_socket, ended.still_allowed))

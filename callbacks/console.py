@@ -65,16 +65,24 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
             return html.Li(explain(no, lang)), [], {}, "", incident_id
         names = profile.texts(lang)
         taken = {o.unit_id for o in story["orders"] if o.ended_at is None}
-        free = [one for one in ranked if one.unit_id not in taken]
+        refused = {o.unit_id for o in story["orders"] if o.status == "declined"}
+        # Who has said no stays in the list, below everyone who has not been asked.
+        free = sorted((one for one in ranked if one.unit_id not in taken), key=lambda one: one.unit_id in refused)
         chosen = (wish or {}).get("unit")
         keep = chosen if drawn == incident_id and any(one.unit_id == chosen for one in free) else None
-        best = keep or next((one.unit_id for one in free if one.group == "ready"), None)
-        rows = [candidate(one, names, lang, chosen=one.unit_id == best) for one in free]
+        best = keep or next((one.unit_id for one in free if one.group == "ready" and one.unit_id not in refused), None)
+        rows = [
+            candidate(
+                one, names, lang, incident_id=incident_id, chosen=one.unit_id == best, refused=one.unit_id in refused
+            )
+            for one in free
+        ]
         none = html.P(text("console.recommended_none", lang), className="quiet-line")
         known = profile.categories[story["incident"].category]
         order_text = known.order_text if lang.startswith("zh") or not known.order_text_en else known.order_text_en
         lines = timeline(story["timeline"], story["unit_names"], lang)
-        return lines, rows or none, {"unit": best}, no_update if drawn == incident_id else order_text, incident_id
+        wish = {"unit": best, "incident": incident_id}
+        return lines, rows or none, wish, no_update if drawn == incident_id else order_text, incident_id
 
     @app.callback(
         Output(ids.CONSOLE_RESULT, "data", allow_duplicate=True),
@@ -101,10 +109,13 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
     async def send(
         _: int, selection: Result, wish: Result | None, words: str | None, busy: list[str]
     ) -> tuple[Result, list[str]]:
-        unit = (wish or {}).get("unit") or ""
+        wanted = wish or {}
+        unit = wanted.get("unit") if wanted.get("incident") == selection["incident"] else None
         chosen: dict[str, Candidate] = {}
 
         def order(actor: Actor) -> Command:
+            if not unit:
+                raise Invalid("invalid.no_unit", field="unit_id")
             ranked = desk.read("recommend", actor, incident_id=selection["incident"], limit=50)
             chosen.update({one.unit_id: one for one in ranked if one.unit_id == unit})
             eta = chosen[unit].eta_s if unit in chosen else None
@@ -117,7 +128,7 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
             )
 
         def said(done: Done, lang: str) -> Result:
-            name = chosen[unit].name if unit in chosen else unit
+            name = chosen[unit].name if unit in chosen else str(unit)
             limit = next(r.event.ack_limit_s for r in done.events if isinstance(r.event, OrderQueued))
             return {"text": text("console.sent_toast", lang, unit=name, limit=limit), "undo": done.id}
 

@@ -11,15 +11,15 @@ import msgspec
 
 from dashboard import access, i18n
 from dashboard.config import Effective, Profile, chinese_workday, effective
-from dashboard.domain import dispatch, ids, response
+from dashboard.domain import alert, camera, dispatch, ids, response
 from dashboard.domain.commands import Actor, Command
 from dashboard.domain.errors import Conflict, NotFound
 from dashboard.domain.events import Recorded, Sealed
-from dashboard.domain.incident import OPEN
+from dashboard.domain.incident import OPEN, Incident
 from dashboard.domain.worktime import WorkCalendar
 from dashboard.handlers import HANDLERS, Dealing
 from dashboard.handlers.dealing import Locate
-from dashboard.ports import Clock, Store, Tx, Vault
+from dashboard.ports import Clock, Condition, Store, Tx, Vault
 from dashboard.projections import duplicates, task, timeline
 from dashboard.projections.recommend import Candidate, recommend
 
@@ -143,6 +143,34 @@ def _incident(desk: Desk, actor: Actor, *, incident_id: str) -> dict[str, Any]:
     }
 
 
+def _scope(actor: Actor) -> list[Condition]:
+    return [("area", "prefix", actor.scope)] if actor.scope else []
+
+
+def _incidents(desk: Desk, actor: Actor) -> list[tuple[Incident, list[dispatch.Order]]]:
+    """The open incidents, oldest first, each with its active orders."""
+    with desk.store.reading() as reader:
+        found = reader.find("incident", [("status", "in", list(OPEN)), *_scope(actor)], order="opened_at")
+        # An order keeps the area it was given in, so the incident decides which ones belong here.
+        active = reader.find("order", [("status", "in", sorted(dispatch.ACTIVE))], order="queued_at")
+    by_incident: dict[str, list[dispatch.Order]] = {}
+    for order in active:
+        by_incident.setdefault(order.incident_id, []).append(order)
+    return [(inc, by_incident.get(inc.id, [])) for inc in found]
+
+
+def _camera_alerts(desk: Desk, actor: Actor) -> list[camera.CameraAlert]:
+    """The camera alerts that want a verdict, oldest first; one judged unclear still does."""
+    with desk.store.reading() as reader:
+        return reader.find("camera_alert", [("status", "in", list(camera.OPEN)), *_scope(actor)], order="raised_at")
+
+
+def _alarms(desk: Desk, actor: Actor) -> list[alert.Alarm]:
+    """The alarms that are not over and done, oldest first."""
+    with desk.store.reading() as reader:
+        return reader.find("alarm", [("status", "in", list(alert.ACTIVE)), *_scope(actor)], order="raised_at")
+
+
 def _recommend(desk: Desk, actor: Actor, *, incident_id: str, limit: int = 12) -> list[Candidate]:
     """The units that could be sent to an incident, best first."""
     with desk.store.reading() as reader:
@@ -216,6 +244,9 @@ def _dead_letters(desk: Desk, actor: Actor, *, open_only: bool = True, limit: in
 
 VIEWS: dict[str, Callable[..., Any]] = {
     "incident": _incident,
+    "incidents": _incidents,
+    "camera_alerts": _camera_alerts,
+    "alarms": _alarms,
     "recommend": _recommend,
     "duplicates": _duplicates,
     "unit": _unit,
@@ -223,4 +254,12 @@ VIEWS: dict[str, Callable[..., Any]] = {
     "fleet": _tasks,
     "dead_letters": _dead_letters,
 }
-_ACCESS = {"recommend": "unit_list", "duplicates": "incident", "tasks": "unit", "dead_letters": "admin"}
+_ACCESS = {
+    "incidents": "incident",
+    "camera_alerts": "cameras",
+    "alarms": "incident",
+    "recommend": "unit_list",
+    "duplicates": "incident",
+    "tasks": "unit",
+    "dead_letters": "admin",
+}

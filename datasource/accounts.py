@@ -110,7 +110,9 @@ class Accounts:
 
     # --- accounts ------------------------------------------------------------------
 
-    def create_account(self, username: str, name: str, role: str, scope: str = "", password: str | None = None) -> Account:
+    def create_account(
+        self, username: str, name: str, role: str, scope: str = "", password: str | None = None
+    ) -> Account:
         """Make an account; without a password it can be entered by one-time link only.  Raises Invalid, Conflict."""
         username = username.strip().lower()
         if not 1 <= len(username) <= 64 or not username.isprintable() or " " in username:
@@ -154,7 +156,15 @@ class Accounts:
         with self._db.reading() as tx:
             return [_account(row) for row in tx.execute(select(account).order_by(account.c.username)).mappings()]
 
-    def change_account(self, username: str, *, role: str | None = None, scope: str | None = None, password: str | None = None, disabled: bool | None = None) -> None:
+    def change_account(
+        self,
+        username: str,
+        *,
+        role: str | None = None,
+        scope: str | None = None,
+        password: str | None = None,
+        disabled: bool | None = None,
+    ) -> None:
         """Change an account; its sessions end, since they carry the old rights.  Raises NotFound, Invalid."""
         now = self._clock.now()
         values: dict[str, Any] = {}
@@ -175,7 +185,9 @@ class Accounts:
             if row is None:
                 raise NotFound("access.no_account", field="username")
             tx.execute(update(account).where(account.c.id == row.id).values(values))
-            tx.execute(update(session).where(session.c.account_id == row.id, session.c.ended_at.is_(None)).values(ended_at=now))
+            tx.execute(
+                update(session).where(session.c.account_id == row.id, session.c.ended_at.is_(None)).values(ended_at=now)
+            )
             self._log(tx, "account_changed", username, detail={"changed": sorted(values)})
         self.forget()
 
@@ -202,14 +214,22 @@ class Accounts:
         found = self.account(username)
         if found is None or found.disabled_at is not None:
             raise NotFound("access.no_account", field="username")
-        return self._make_link("sign_in", by, account_id=found.id, name=found.name, scope=found.scope, who=found.username)
+        return self._make_link(
+            "sign_in", by, account_id=found.id, name=found.name, scope=found.scope, who=found.username
+        )
 
     def redeem(self, token: str, address: str = "", device: str = "") -> SignedIn:
         """Sign in with a one-time link; raises Refused when it was used, ran out or never was."""
         with self._db.writing() as tx:
             link = self._use_link(tx, token, "sign_in", address)
             if link is not None:
-                row = tx.execute(select(account).where(account.c.id == link["account_id"], account.c.disabled_at.is_(None))).mappings().first()
+                row = (
+                    tx.execute(
+                        select(account).where(account.c.id == link["account_id"], account.c.disabled_at.is_(None))
+                    )
+                    .mappings()
+                    .first()
+                )
                 if row is not None:
                     return self._begin(tx, _account(row), address, device, "link")
         raise Refused("access.link_spent")
@@ -231,7 +251,9 @@ class Accounts:
         with self._db.writing() as tx:
             link = self._use_link(tx, token, "pair", address)
             if link is not None:
-                actor = Actor(role="unit", id=link["unit_id"], name=link["name"], scope=link["scope"], unit_id=link["unit_id"])
+                actor = Actor(
+                    role="unit", id=link["unit_id"], name=link["name"], scope=link["scope"], unit_id=link["unit_id"]
+                )
                 return self._begin_session(tx, actor, "", address, device, "paired", f"unit:{link['unit_id']}")
         raise Refused("access.link_spent")
 
@@ -277,9 +299,16 @@ class Accounts:
     def list_sessions(self) -> list[Session]:
         """Return the sessions that are open, newest first."""
         now = self._clock.now()
-        query = select(session).where(session.c.ended_at.is_(None), session.c.expires_at > now).order_by(session.c.created_at.desc())
+        query = (
+            select(session)
+            .where(session.c.ended_at.is_(None), session.c.expires_at > now)
+            .order_by(session.c.created_at.desc())
+        )
         with self._db.reading() as tx:
-            return [msgspec.convert({f: row[f] for f in Session.__struct_fields__}, Session) for row in tx.execute(query).mappings()]
+            return [
+                msgspec.convert({f: row[f] for f in Session.__struct_fields__}, Session)
+                for row in tx.execute(query).mappings()
+            ]
 
     def ended_since(self, cursor: int) -> tuple[int, list[str]]:
         """Return (next cursor, ids of sessions and source tokens that ended or ran out since ``cursor``).
@@ -288,7 +317,10 @@ class Accounts:
         call looks back a little.
         """
         now, since = self._clock.now(), cursor - ENDED_OVERLAP_MS
-        over = or_(session.c.ended_at >= since, and_(session.c.ended_at.is_(None), session.c.expires_at > since, session.c.expires_at <= now))
+        over = or_(
+            session.c.ended_at >= since,
+            and_(session.c.ended_at.is_(None), session.c.expires_at > since, session.c.expires_at <= now),
+        )
         with self._db.reading() as tx:
             found = [row.id for row in tx.execute(select(session.c.id).where(over))]
             found += [row.id for row in tx.execute(select(source_token.c.id).where(source_token.c.revoked_at >= since))]
@@ -307,7 +339,13 @@ class Accounts:
         with self._db.writing() as tx:
             known = tx.execute(select(source_token).where(source_token.c.token_hash == hashed)).mappings().first()
             if known is None:
-                row = {"token_hash": hashed, "id": ids.fresh("T"), "source_id": source_id, "area": area, "created_at": self._clock.now()}
+                row = {
+                    "token_hash": hashed,
+                    "id": ids.fresh("T"),
+                    "source_id": source_id,
+                    "area": area,
+                    "created_at": self._clock.now(),
+                }
                 tx.execute(insert(source_token).values(row))
                 self._log(tx, "token_made", source_id, detail={"area": area, "token": row["id"]})
             elif known["source_id"] != source_id or known["revoked_at"] is not None:
@@ -367,15 +405,24 @@ class Accounts:
     def _check_failures(self, username: str, address: str) -> None:
         """Count by name *and* address, so that nobody can lock a commander out from elsewhere; and by address alone."""
         now = self._clock.now()
-        recent = and_(access_log.c.what == "refused", access_log.c.at > now - FAILURES_MS, access_log.c.address == address)
+        recent = and_(
+            access_log.c.what == "refused", access_log.c.at > now - FAILURES_MS, access_log.c.address == address
+        )
         since = select(func.max(access_log.c.at)).where(
             access_log.c.what == "signed_in", access_log.c.who == username, access_log.c.address == address
         )
         with self._db.reading() as tx:
             last_good = tx.execute(since).scalar() or 0
-            query = select(access_log.c.who, access_log.c.at).where(recent).order_by(access_log.c.at.desc()).limit(FAILURES_PER_ADDRESS)
+            query = (
+                select(access_log.c.who, access_log.c.at)
+                .where(recent)
+                .order_by(access_log.c.at.desc())
+                .limit(FAILURES_PER_ADDRESS)
+            )
             rows = tx.execute(query).all()
-        mine = [row.at for row in rows if hmac.compare_digest(row.who.encode(), username.encode()) and row.at > last_good]
+        mine = [
+            row.at for row in rows if hmac.compare_digest(row.who.encode(), username.encode()) and row.at > last_good
+        ]
         for failures, most in ((mine, FAILURES_PER_NAME), ([row.at for row in rows], FAILURES_PER_ADDRESS)):
             if len(failures) >= most:
                 wait_s = -(-(failures[most - 1] + FAILURES_MS - now) // 1000)
@@ -385,7 +432,17 @@ class Accounts:
         actor = Actor(role=who.role, id=who.username, name=who.name, scope=who.scope)
         return self._begin_session(tx, actor, who.id, address, device, "signed_in", who.username, how)
 
-    def _begin_session(self, tx: Connection, actor: Actor, account_id: str, address: str, device: str, what: str, who: str, how: str = "") -> SignedIn:
+    def _begin_session(
+        self,
+        tx: Connection,
+        actor: Actor,
+        account_id: str,
+        address: str,
+        device: str,
+        what: str,
+        who: str,
+        how: str = "",
+    ) -> SignedIn:
         now, token, session_id = self._clock.now(), secrets.token_urlsafe(32), ids.fresh("S")
         lasts = _lasts(actor.role)
         row = {
@@ -402,10 +459,14 @@ class Accounts:
             "expires_at": now + lasts,
         }
         tx.execute(insert(session).values(row))
-        self._log(tx, what, who, address, {"session": session_id, "device": device[:200], **({"how": how} if how else {})})
+        self._log(
+            tx, what, who, address, {"session": session_id, "device": device[:200], **({"how": how} if how else {})}
+        )
         return SignedIn(token, msgspec.structs.replace(actor, session_id=session_id), lasts)
 
-    def _make_link(self, purpose: str, by: str, *, name: str, scope: str, who: str, account_id: str = "", unit_id: str = "") -> str:
+    def _make_link(
+        self, purpose: str, by: str, *, name: str, scope: str, who: str, account_id: str = "", unit_id: str = ""
+    ) -> str:
         now, token = self._clock.now(), secrets.token_urlsafe(24)
         row = {
             "token_hash": hash_token(token),
@@ -426,7 +487,10 @@ class Accounts:
     def _open_link(self, token: str, purpose: str) -> Any:
         link = one_time_link.c
         return select(one_time_link).where(
-            link.token_hash == hash_token(token), link.purpose == purpose, link.used_at.is_(None), link.expires_at > self._clock.now()
+            link.token_hash == hash_token(token),
+            link.purpose == purpose,
+            link.used_at.is_(None),
+            link.expires_at > self._clock.now(),
         )
 
     def _use_link(self, tx: Connection, token: str, purpose: str, address: str) -> Any | None:
@@ -445,7 +509,9 @@ class Accounts:
             query = (
                 select(session, account.c.username)
                 .outerjoin(account, account.c.id == session.c.account_id)
-                .where(session.c.token_hash == hash_token(token), session.c.ended_at.is_(None), session.c.expires_at > now)
+                .where(
+                    session.c.token_hash == hash_token(token), session.c.ended_at.is_(None), session.c.expires_at > now
+                )
             )
             row = tx.execute(query).mappings().first()
         if row is None:
@@ -465,7 +531,9 @@ class Accounts:
 
     def _end(self, condition: Any, what: str, by: str, address: str = "") -> int:
         with self._db.writing() as tx:
-            rows: Sequence[Any] = tx.execute(select(session.c.id, session.c.name).where(condition, session.c.ended_at.is_(None))).all()
+            rows: Sequence[Any] = tx.execute(
+                select(session.c.id, session.c.name).where(condition, session.c.ended_at.is_(None))
+            ).all()
             if rows:
                 ending = update(session).where(session.c.id.in_([row.id for row in rows]))
                 tx.execute(ending.values(ended_at=self._clock.now()))
@@ -476,17 +544,32 @@ class Accounts:
 
     def _read_source(self, token: str) -> Actor | None:
         with self._db.reading() as tx:
-            query = select(source_token).where(source_token.c.token_hash == hash_token(token), source_token.c.revoked_at.is_(None))
+            query = select(source_token).where(
+                source_token.c.token_hash == hash_token(token), source_token.c.revoked_at.is_(None)
+            )
             row = tx.execute(query).mappings().first()
-        return Actor(role="source", id=row["source_id"], name=row["source_id"], scope=row["area"], session_id=row["id"]) if row else None
+        return (
+            Actor(role="source", id=row["source_id"], name=row["source_id"], scope=row["area"], session_id=row["id"])
+            if row
+            else None
+        )
 
     def _is_open(self, session_id: str) -> bool:
         now = self._clock.now()
         with self._db.reading() as tx:
-            query = select(session.c.id).where(session.c.id == session_id, session.c.ended_at.is_(None), session.c.expires_at > now)
+            query = select(session.c.id).where(
+                session.c.id == session_id, session.c.ended_at.is_(None), session.c.expires_at > now
+            )
             if tx.execute(query).first():
                 return True
-            return tx.execute(select(source_token.c.id).where(source_token.c.id == session_id, source_token.c.revoked_at.is_(None))).first() is not None
+            return (
+                tx.execute(
+                    select(source_token.c.id).where(
+                        source_token.c.id == session_id, source_token.c.revoked_at.is_(None)
+                    )
+                ).first()
+                is not None
+            )
 
     def _look_up(self, kind: str, token: str, read: Callable[[str], Actor | None]) -> Actor | None:
         known, actor = self.peek(kind, token)
@@ -506,8 +589,16 @@ class Accounts:
             self._cache[key] = (now, actor)
         return actor
 
-    def _log(self, tx: Connection, what: str, who: str, address: str = "", detail: dict[str, Any] | None = None) -> None:
-        row = {"at": self._clock.now(), "what": what, "who": who, "address": address, "detail": msgspec.json.encode(detail or {}).decode()}
+    def _log(
+        self, tx: Connection, what: str, who: str, address: str = "", detail: dict[str, Any] | None = None
+    ) -> None:
+        row = {
+            "at": self._clock.now(),
+            "what": what,
+            "who": who,
+            "address": address,
+            "detail": msgspec.json.encode(detail or {}).decode(),
+        }
         tx.execute(insert(access_log).values(row))
 
 

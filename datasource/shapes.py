@@ -16,15 +16,17 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from fastapi import FastAPI, Request, Response
 
 from dashboard.config import Profile
 from dashboard.domain.geo import DATUMS, Ring, inside, to_wgs84
 from datasource.settings import Settings
 from datasource.simplify import label_place, thin_areas
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 FORMAT = 1
 TOLERANCE_M = 8.0
@@ -254,11 +256,13 @@ def load_for(settings: Settings, profile: Profile) -> Shapes:
     return load(settings.cache_dir, profile.area, file=settings.home_dir / wanted, datum=profile.map.shapes_datum)
 
 
-def mount_shapes(app: FastAPI, settings: Settings, profile: Profile) -> Shapes:
+def mount_shapes(app: "FastAPI", settings: Settings, profile: Profile) -> Shapes:
     """Serve ``GET /map/shapes.json`` and return the outlines (for ``locate``).
 
     Outlines that cannot be used never stop a centre from starting: the fault is logged and the map has a grid instead.
     """
+    from fastapi import Request, Response  # the workers, which only locate, need not load it
+
     try:
         shapes = load_for(settings, profile)
     except ShapesError as error:

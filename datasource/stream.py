@@ -9,22 +9,19 @@ twice; whatever must not is told apart by its explicit id here (``changes``) or 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import ResponseError
 from redis.retry import Retry
 
-from dashboard.ports import Entry, Stream
+from dashboard.ports import Entry
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis as AsyncRedis
 
 PREFIX = "muster:"
 FIELD = b"b"
-VITALS = "vitals"
-KEEP_VITALS = 2_000
 # Waiting for entries must end before the socket's own time-out takes the silence for a fault.
 SOCKET_TIMEOUT_S = 4.0
 LONGEST_BLOCK_MS = 3_000
@@ -143,17 +140,6 @@ class AsyncStream:
     async def aclose(self) -> None:
         """Let go of connections."""
         await self.client.aclose()
-
-
-class StreamSigns:
-    """Signs of life of the processes, on the stream ``vitals``."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-
-    def note(self, key: str, at: int, detail: dict[str, Any]) -> None:
-        """Tell everybody who watches that ``key`` was alive at an instant (ms)."""
-        self._stream.add(VITALS, msgspec.json.encode({"key": key, "at": at, "detail": detail}), maxlen=KEEP_VITALS)
 
 
 def _fill(pipeline: Any, stream: str, bodies: Sequence[bytes], ids: Sequence[str] | None, maxlen: int | None) -> None:

@@ -89,8 +89,12 @@ class FakeCentre:
     @contextmanager
     def running(self, port: int = 0) -> Iterator["FakeCentre"]:
         """Listen while the context lasts; ``url`` is the address."""
-        app = Starlette(routes=[Route("/api/v1/{call}", self._post, methods=["POST"]), WebSocketRoute("/terminal", self._terminal)])
-        config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="off", ws="websockets-sansio")
+        app = Starlette(
+            routes=[Route("/api/v1/{call}", self._post, methods=["POST"]), WebSocketRoute("/terminal", self._terminal)]
+        )
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=port, log_level="warning", lifespan="off", ws="websockets-sansio"
+        )
         server = uvicorn.Server(config)
 
         async def serve() -> None:

@@ -245,6 +245,7 @@ def main(settings: Settings | None = None) -> None:
     """Run the process ``ingest``."""
     with process("ingest", settings) as this:
         lease, b = this.lease(), this.backend
+        _ = b.shapes  # made now: the first build takes seconds, which must not pass inside a transaction
         this.run(Ingest(b.stream, b.store, b.desk, b.clock, lease), lease)
 
 

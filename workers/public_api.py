@@ -22,11 +22,15 @@ class FieldFault(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the API said.  ``status`` 0: nobody answered.  ``faults`` name what was refused (of a batch: which items)."""
+    """What the API said.  ``status`` 0: nobody answered.
+
+    ``faults`` name what was refused (of a batch: which items); ``more_faults`` were counted, not named.
+    """
 
     status: int
     detail: str = ""
     faults: list[FieldFault] = []
+    more_faults: int = 0
     accepted: int = 0
     duplicate: bool = False
     retry_after_s: float | None = None
@@ -60,6 +64,7 @@ class _Problem(msgspec.Struct):
     title: str = ""
     detail: str = ""
     errors: list[FieldFault] = []
+    more_errors: int = 0
 
 
 class Api:
@@ -68,7 +73,11 @@ class Api:
     def __init__(self, client: httpx.AsyncClient, base_url: str, token: str, lang: str = "zh-CN") -> None:
         self._client = client
         self._url = base_url.rstrip("/") + "/api/v1/"
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept-Language": lang}
+        self._headers = {
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/json",
+            "Accept-Language": lang,
+        }
 
     async def post(self, path: str, body: Any) -> Answer:
         """Send one body to ``/api/v1/<path>``; never raises for a fault of the other side."""
@@ -79,12 +88,13 @@ class Api:
         try:
             if said.status_code == 202:
                 taken = msgspec.json.decode(said.content, type=_Taken)
-                return Answer(202, "", taken.rejected, taken.accepted, taken.duplicate)
+                return Answer(202, faults=taken.rejected, accepted=taken.accepted, duplicate=taken.duplicate)
             problem = msgspec.json.decode(said.content, type=_Problem)
         except msgspec.MsgspecError:
             problem = _Problem(detail=said.text[:200])
         wait = _seconds(said.headers.get("retry-after"))
-        return Answer(said.status_code, problem.detail or problem.title, problem.errors, retry_after_s=wait)
+        detail = problem.detail or problem.title
+        return Answer(said.status_code, detail, problem.errors, problem.more_errors, retry_after_s=wait)
 
 
 def open_client(base_url: str, ca_file: str = "") -> httpx.AsyncClient:

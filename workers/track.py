@@ -53,7 +53,7 @@ class Tracker:
         self._flush_at = 0.0
 
     def reset(self) -> None:
-        """Start again from what is stored, and the last minute of the stream."""
+        """Start again from what is stored, and the whole stream."""
         self._cursor = None
 
     def step(self) -> float:
@@ -84,7 +84,8 @@ class Tracker:
         self._changed.clear()
         self._thinned.clear()
         self._learn_units()
-        self._cursor = f"{max(0, self._clock.now() - RETENTION_MS)}-0"
+        # We trim to a minute ourselves, so there is more only when nobody was tracking; then all of it is wanted.
+        self._cursor = "0-0"
 
     def _learn_units(self) -> None:
         with self._store.reading() as reader:

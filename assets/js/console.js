@@ -16,6 +16,8 @@
       this.stops = [];
       this.frame = 0;
       this.frozen = false;
+      this.aim = ""; // the recommended unit that has the focus: a list drawn anew does not put another one under the finger
+      this.hurried = ""; // the incident for which D was pressed before its recommendation had come
     }
 
     start() {
@@ -75,10 +77,16 @@
         const row = e.target.closest("[data-key]");
         if (row) muster.select({ kind: "unit", id: row.dataset.key.slice("unit:".length) });
       });
-      this.on(this.part("recommended"), "click", (e) => {
+      const units = this.part("recommended");
+      this.on(units, "click", (e) => {
         const candidate = e.target.closest("[data-unit]");
         if (candidate) this.choose(candidate, 0);
       });
+      this.on(units, "focusin", (e) => (this.aim = (e.target.closest("[data-unit]") || { dataset: {} }).dataset.unit || ""));
+      this.on(units, "focusout", () => (this.aim = ""));
+      const redrawn = new MutationObserver(() => this.recommended());
+      redrawn.observe(units, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-unit", "data-incident"] });
+      this.stops.push(() => redrawn.disconnect());
       this.on(this.part("order-rows"), "click", (e) => {
         const button = e.target.closest("[data-do]");
         if (button) this.tell("order-action", { order: button.dataset.order, action: button.dataset.do });
@@ -118,7 +126,7 @@
         const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[e.key];
         if (step || e.key === "Enter") e.preventDefault();
         if (step) return this.choose(candidate, step);
-        if (e.key === "Enter") {
+        if (e.key === "Enter" && this.candidates().includes(candidate)) {
           this.choose(candidate, 0);
           return this.press("send");
         }
@@ -127,7 +135,7 @@
       if (!wanted) return;
       e.preventDefault();
       e.stopPropagation();
-      if (wanted === "take") this.press("take");
+      if (wanted === "take") this.take();
       else if (wanted === "dispatch") this.dispatch();
       else if (wanted === "note") this.part("note").focus();
       else if (wanted === "report") this.report(true);
@@ -135,23 +143,61 @@
       else this.step(wanted === "next" ? 1 : -1);
     }
 
+    /** A: own the incident, or hear who owns it. */
+    take() {
+      const id = this.incident();
+      const card = id && (this.context().cards.incident || {})[id];
+      if (!card || !card.owner) return this.press("take");
+      muster.toast({ ok: false, text: this.say("console.taken_by", { owner: card.owner, at: muster.words.clock(card.taken_at) }) });
+    }
+
     /** D: to the recommended unit; Enter there sends the order. */
     dispatch() {
-      const list = this.part("recommended");
-      const first = list.querySelector("[aria-checked='true']") || list.querySelector("[data-unit]");
+      const all = this.candidates();
+      const first = all.find((node) => node.getAttribute("aria-checked") === "true") || all[0];
+      this.hurried = first ? "" : this.incident() || "";
       if (first) first.focus();
+    }
+
+    /** The units recommended for the selected incident; none while those of another one are still shown. */
+    candidates() {
+      const id = this.incident();
+      return [...this.part("recommended").querySelectorAll("[data-unit]")].filter((node) => id && node.dataset.incident === id);
+    }
+
+    /** The recommendation was drawn anew: the focus stays with its unit, and leaves the list when that unit has left it. */
+    recommended() {
+      const all = this.candidates();
+      const held = document.activeElement && document.activeElement.closest("[data-part='recommended'] [data-unit]");
+      if (held && this.aim && (held.dataset.unit !== this.aim || !all.includes(held))) {
+        const same = all.find((node) => node.dataset.unit === this.aim);
+        if (same) same.focus();
+        else held.blur();
+      }
+      if (this.hurried && this.hurried === this.incident() && all.length) this.dispatch();
+      this.sending();
+    }
+
+    /** An order can be sent once the units shown are those of the selected incident. */
+    sending() {
+      const ready = this.candidates().length > 0;
+      const list = this.part("recommended");
+      list.dataset.waiting = String(!ready && list.querySelector("[data-unit]") !== null);
+      const send = this.part("send");
+      if (send.disabled === ready) send.disabled = !ready;
     }
 
     /** Choose a candidate, or the one `step` lines further on. */
     choose(candidate, step) {
-      const all = [...this.part("recommended").querySelectorAll("[data-unit]")];
+      const all = this.candidates();
+      if (!all.includes(candidate)) return;
       const next = all[Math.min(all.length - 1, Math.max(0, all.indexOf(candidate) + step))];
       for (const node of all) {
         node.setAttribute("aria-checked", String(node === next));
         node.tabIndex = node === next ? 0 : -1;
       }
       next.focus();
-      this.tell("chosen", { unit: next.dataset.unit });
+      this.tell("chosen", { unit: next.dataset.unit, incident: next.dataset.incident });
     }
 
     undo() {
@@ -315,6 +361,7 @@
       const take = this.part("take");
       muster.rows.setText(take, taken ? this.say("console.acknowledged") : this.say("console.acknowledge"));
       take.disabled = taken;
+      this.sending();
       this.drawOrders(c, id);
     }
 

@@ -12,6 +12,7 @@
   let socket = null;
   let attempts = 0;
   let retryAt = 0;
+  let retry = 0;
   let heard = -Infinity;
   let offset = 0; // server clock minus ours, ms
   let duty = data.unit.on_duty;
@@ -63,9 +64,17 @@
       if (event.code === 4401) return location.assign("/unit"); // the device was unpaired: the door says so
       const wait = p.backoff(attempts++, Math.random());
       retryAt = performance.now() + wait;
-      setTimeout(connect, wait);
+      retry = setTimeout(connect, wait);
       draw();
     };
+  }
+
+  /** The device has found its network again: try now instead of later. */
+  function hurry() {
+    if (socket) return;
+    clearTimeout(retry);
+    attempts = 0;
+    connect();
   }
 
   const online = () => socket !== null && socket.readyState === 1 && performance.now() - heard < 12_000;
@@ -393,6 +402,8 @@
     seen();
     if (document.visibilityState === "visible" && audio) unlockSound();
   });
+  addEventListener("online", hurry);
+  addEventListener("offline", () => socket && socket.close()); // it would not come back to life, and the person should know
   addEventListener("pointerdown", () => duty && unlockSound(), { once: true });
   const hour = Number(centreTime(now()).slice(0, 2));
   document.documentElement.dataset.mantineColorScheme = hour >= 7 && hour < 18 ? "light" : "dark";

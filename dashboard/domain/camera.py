@@ -14,6 +14,8 @@ from dashboard.domain.master import unchanged
 RULES = ("smoke", "fire", "water", "crowd", "fall", "road_blocked", "camera_offline", "intrusion_zone")
 HEALTHS = ("online", "offline")
 VERDICTS = ("true", "false", "unclear")
+OPEN = ("open", "ended", "unclear")
+"""States of an alert that may still be given a verdict."""
 REPEAT_WINDOW_MS = 120_000
 
 LIFECYCLE = Lifecycle(

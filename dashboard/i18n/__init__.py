@@ -4,6 +4,7 @@ A key that a language lacks falls back to zh-CN, then to the key itself; a test 
 """
 
 import tomllib
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -51,16 +52,21 @@ def text(key: str, lang: str = DEFAULT, **params: object) -> str:
 
 def explain(error: Refused, lang: str = DEFAULT) -> str:
     """Say a refusal: states and codes among its parameters are put into words first."""
-    params = dict(error.params)
-    thing = error.key.split(".")[1] if error.key.count(".") else ""
+    return reason(error.key, error.params, lang)
+
+
+def reason(key: str, given: Mapping[str, object], lang: str = DEFAULT) -> str:
+    """Say the reason of a refusal, known by its key and parameters."""
+    params = dict(given)
+    thing = key.split(".")[1] if key.count(".") else ""
     words = catalogue(lang if lang in LANGUAGES else DEFAULT)
     if "state" in params:
         params["state"] = words.get(f"{thing}_status.{params['state']}", params["state"])
     if isinstance(at := params.get("at"), int):
         params["at"] = f"{datetime.fromtimestamp(at / 1000, SHANGHAI):%H:%M:%S}"
     if "needs" in params:
-        params["needs"] = "、".join(words.get(f"role.{role}", role) for role in str(params["needs"]).split(", "))
-    return text(error.key, lang, **params)
+        params["needs"] = words["page.listing"].join(words.get(f"role.{role}", role) for role in str(params["needs"]).split(", "))
+    return text(key, lang, **params)
 
 
 def negotiate(accept_language: str) -> str:

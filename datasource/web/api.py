@@ -63,21 +63,28 @@ class Backend(Protocol):
 class Intake:
     """Takes requests for one centre, from HTTP and from the terminals' gateway alike."""
 
-    def __init__(self, backend: Backend, profile: Profile, wire: Wire | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, backend: Backend, profile: Profile, wire: Wire | None = None, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
         self.wire = wire or wire_of(backend)
         self.clock = backend.clock
         self.profile = profile
         self.gauge = Gauge(self.wire, backend.clock, limits)
         self._translator = Translator(backend.vault, KnownUnits(backend.store, backend.clock))
         self._decoders: dict[type, msgspec.json.Decoder[Any]] = {
-            kind: msgspec.json.Decoder(kind) for call in CALLS.values() for kind in (call.body, call.batch, call.raw_batch) if kind
+            kind: msgspec.json.Decoder(kind)
+            for call in CALLS.values()
+            for kind in (call.body, call.batch, call.raw_batch)
+            if kind
         }
         self._fix = msgspec.json.Decoder(m.BatchPosition)
         self._status = msgspec.json.Decoder(m.UnitStatus)
         self._encode = msgspec.json.Encoder().encode
         self._pack = msgspec.msgpack.Encoder().encode
 
-    async def take(self, name: str, raw: bytes, actor: Actor, *, key: str = "", lang: str = "zh-CN", partial: bool = False) -> m.Accepted:
+    async def take(
+        self, name: str, raw: bytes, actor: Actor, *, key: str = "", lang: str = "zh-CN", partial: bool = False
+    ) -> m.Accepted:
         """Take one request of a call (``reports`` …); raises Problem.  ``key`` is the Idempotency-Key header."""
         call = CALLS[name]
         try:
@@ -121,12 +128,16 @@ class Intake:
             return self._decoders[kind].decode(raw)
         except msgspec.ValidationError as fault:
             if kind is m.UnitStatusBatch:
-                raise Problem("invalid", errors=self._all_faults(raw, m.UnitStatusBatchItems, "items", self._status, fault)) from None
+                raise Problem(
+                    "invalid", errors=self._all_faults(raw, m.UnitStatusBatchItems, "items", self._status, fault)
+                ) from None
             raise Problem("invalid", errors=[from_decoding(fault)]) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
             raise Problem("malformed", errors=[FieldError("", "reason.malformed", {"said": str(fault)})]) from None
 
-    def _all_faults(self, raw: bytes, kind: type, member: str, decoder: msgspec.json.Decoder[Any], first: Exception) -> list[FieldError]:
+    def _all_faults(
+        self, raw: bytes, kind: type, member: str, decoder: msgspec.json.Decoder[Any], first: Exception
+    ) -> list[FieldError]:
         """Name every wrong item of a batch, where the decoder stops at the first."""
         try:
             items = getattr(self._decoders[kind].decode(raw), member)
@@ -168,7 +179,11 @@ class Intake:
         if faults and not (partial and good):
             raise Problem("invalid", errors=faults)
         if datum != "wgs84":
-            good = await asyncio.to_thread(_converted, good, datum) if len(good) > CONVERT_HERE else _converted(good, datum)
+            good = (
+                await asyncio.to_thread(_converted, good, datum)
+                if len(good) > CONVERT_HERE
+                else _converted(good, datum)
+            )
         request_id = ids.derived("P", check.source, secrets.token_hex(12))
         await self.wire.positions(self._pack([check.source, check.now, good]), check.now)
         rejected = [m.Rejected(**e.as_dict(lang)) for e in faults[: m.BATCH]]
@@ -192,7 +207,9 @@ class Intake:
         return fixes, items.datum, places
 
     @staticmethod
-    def _believable(fixes: Sequence[Any], places: Sequence[str], check: Check, unknown: dict[str, str], faults: list[FieldError]) -> list[Fix]:
+    def _believable(
+        fixes: Sequence[Any], places: Sequence[str], check: Check, unknown: dict[str, str], faults: list[FieldError]
+    ) -> list[Fix]:
         """Check what decoding could not; one pass, as there may be five thousand."""
         earliest, latest = check.window("api.position_age_s")
         good: list[Fix] = []
@@ -245,12 +262,12 @@ def language(request: Request) -> str:
     return negotiate(request.headers.get("accept-language", ""))
 
 
-def routes(intake: Intake, profile: Profile) -> list[Route]:
-    """Return the routes of the API, a true 404 and 405 for everything else below ``/api`` included."""
+def routes(intake: Intake, profile: Profile, cookie: str = "muster") -> list[Route]:
+    """Return the routes of the API, a true 404 and 405 for everything else below ``/api`` included; ``cookie`` is for the document."""
 
     @cache
     def document() -> bytes:
-        return msgspec.json.encode(openapi.document(profile))
+        return msgspec.json.encode(openapi.document(profile, cookie))
 
     async def describe(request: Request) -> Response:
         return Response(document(), media_type="application/json", headers={"Cache-Control": "no-cache"})
@@ -277,7 +294,7 @@ def _endpoint(intake: Intake, name: str) -> Callable[[Request], Awaitable[Respon
             actor: Actor | None = getattr(request.state, "actor", None)
             if actor is None:
                 raise Problem("unauthenticated", headers={"WWW-Authenticate": 'Bearer realm="muster"'})
-            _check_media_type(request)
+            check_media_type(request)
             key = idempotency_key(request.headers.get("idempotency-key", ""))
             # The bound is taken before the body: a door under pressure must not collect megabytes first.
             await intake.gauge.check(positions=name == "positions")
@@ -294,10 +311,13 @@ def _endpoint(intake: Intake, name: str) -> Callable[[Request], Awaitable[Respon
     return endpoint
 
 
-def _check_media_type(request: Request) -> None:
+def check_media_type(request: Request) -> None:
+    """Refuse a body that is not plain JSON in UTF-8; raises Problem."""
     given, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.strip().lower()
-    if given.strip().lower() != "application/json" or (charset.startswith("charset=") and charset[8:].strip('"') not in ("utf-8", "utf8")):
+    if given.strip().lower() != "application/json" or (
+        charset.startswith("charset=") and charset[8:].strip('"') not in ("utf-8", "utf8")
+    ):
         raise Problem("media_type", headers={"Accept": "application/json"}, value=given.strip() or "—")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem("media_type", headers={"Accept-Encoding": "identity"}, value=request.headers["content-encoding"])

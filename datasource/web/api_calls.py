@@ -39,10 +39,22 @@ CALLS: dict[str, Call] = {
     "reports": Call(m.Report, "TakeReport", MIB, "Report an incident, or update it"),
     "camera-alerts": Call(m.CameraAlert, "RaiseCameraAlert", MIB, "Report a scene event of a camera"),
     "positions": Call(
-        m.Position, "TakePositions", 2 * MIB, "Report positions of units on duty", "positions", m.PositionBatch, m.PositionBatchItems
+        m.Position,
+        "TakePositions",
+        2 * MIB,
+        "Report positions of units on duty",
+        "positions",
+        m.PositionBatch,
+        m.PositionBatchItems,
     ),
     "unit-status": Call(
-        m.UnitStatus, "ReportUnitStatus", 2 * MIB, "Report duty and status of units", "items", m.UnitStatusBatch, m.UnitStatusBatchItems
+        m.UnitStatus,
+        "ReportUnitStatus",
+        2 * MIB,
+        "Report duty and status of units",
+        "items",
+        m.UnitStatusBatch,
+        m.UnitStatusBatchItems,
     ),
     "receipts": Call(m.Receipt, "TakeReceipt", MIB, "Answer an order"),
     "disputes": Call(m.Dispute, "TakeDispute", MIB, "Report a case for the ledger, or move it"),
@@ -102,7 +114,9 @@ class Translator:
         place = check.place(body.lat, body.lon, body.datum, self._mask(body.place_name))
         check.choice(body.category, check.profile.categories, "category")
         check.passed()
-        reporter = await self._seal(check, "report", body.external_ref or key, msgspec.to_builtins(body.reporter) if body.reporter else None)
+        reporter = await self._seal(
+            check, "report", body.external_ref or key, msgspec.to_builtins(body.reporter) if body.reporter else None
+        )
         text = self._mask(body.text)
         if place is None and body.place_name:
             # A place known by name only still tells people where to go.
@@ -170,7 +184,9 @@ class Translator:
         reason = self._mask(body.reason)
 
         def command(fact_id: str) -> c.Command:
-            return c.ReportUnitStatus(occurred_at=at, unit_id=body.unit_id, on_duty=body.on_duty, status=body.status, reason=reason)
+            return c.ReportUnitStatus(
+                occurred_at=at, unit_id=body.unit_id, on_duty=body.on_duty, status=body.status, reason=reason
+            )
 
         return Item(body.event_id or "", command)
 
@@ -243,7 +259,12 @@ class Translator:
         at = check.instant(body.occurred_at, "occurred_at")
         check.passed()
         offline = None if body.offline is None else tuple(body.offline)
-        return [Item("", lambda _: c.NoteHeartbeat(occurred_at=at, source=check.source, offline=offline, devices=body.devices))]
+        return [
+            Item(
+                "",
+                lambda _: c.NoteHeartbeat(occurred_at=at, source=check.source, offline=offline, devices=body.devices),
+            )
+        ]
 
     async def register_units(self, check: Check, body: m.Units, key: str) -> list[Item]:
         """Master data of units."""
@@ -287,7 +308,9 @@ class Translator:
             )
         self._distinct(check, "cameras", "camera_id", [camera.camera_id for camera in body.cameras])
         check.passed()
-        return [Item("", lambda _: c.RegisterCameras(occurred_at=check.now, cameras=tuple(cameras), source=check.source))]
+        return [
+            Item("", lambda _: c.RegisterCameras(occurred_at=check.now, cameras=tuple(cameras), source=check.source))
+        ]
 
     @staticmethod
     def _distinct(check: Check, items: str, field: str, found: list[str]) -> None:

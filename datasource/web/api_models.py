@@ -16,19 +16,32 @@ BATCH = 5_000
 
 Id = Annotated[str, Meta(min_length=1, max_length=64, description="An identifier of the source's own.")]
 EventId = Annotated[
-    str, Meta(min_length=1, max_length=200, description="Idempotency key when there is no Idempotency-Key header: sent twice, it has one effect.")
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        description="Idempotency key when there is no Idempotency-Key header: sent twice, it has one effect.",
+    ),
 ]
 Instant = (
     Annotated[int, Meta(description="Milliseconds since 1970-01-01 UTC.")]
-    | Annotated[str, Meta(max_length=40, description="RFC 3339, with its offset.", extra_json_schema={"format": "date-time"})]
+    | Annotated[
+        str, Meta(max_length=40, description="RFC 3339, with its offset.", extra_json_schema={"format": "date-time"})
+    ]
 )
 Lat = Annotated[float, Meta(ge=-90, le=90, description="Degrees north, in the datum named beside it.")]
 Lon = Annotated[float, Meta(ge=-180, le=180, description="Degrees east.")]
 Datum = Annotated[Literal[geo.DATUMS], Meta(description="Datum of the coordinates; WGS-84 when left out.")]  # type: ignore[valid-type]
-Area = Annotated[str, Meta(min_length=2, max_length=12, pattern=r"^\d+$", description="GB/T 2260 code, with or without trailing zeros.")]
+Area = Annotated[
+    str,
+    Meta(min_length=2, max_length=12, pattern=r"^\d+$", description="GB/T 2260 code, with or without trailing zeros."),
+]
 Severity = Annotated[int, Meta(ge=1, le=4, description="1 (red, highest) to 4 (blue).")]
 Short = Annotated[str, Meta(max_length=200)]
-Long = Annotated[str, Meta(max_length=4000, description="Free text. Telephone and identity numbers in it are masked before it is kept.")]
+Long = Annotated[
+    str,
+    Meta(max_length=4000, description="Free text. Telephone and identity numbers in it are masked before it is kept."),
+]
 
 
 class Body(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -59,7 +72,9 @@ class Report(Body, frozen=True):
     external_ref: Annotated[str, Meta(max_length=100)] = ""
     people: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     reporter: Person | None = None
-    closed: Annotated[bool, Meta(description="The source has closed it: so is the incident of this `external_ref`.")] = False
+    closed: Annotated[
+        bool, Meta(description="The source has closed it: so is the incident of this `external_ref`.")
+    ] = False
     drill: bool = False
     event_id: EventId | None = None
 
@@ -157,7 +172,9 @@ class Dispute(Body, frozen=True):
     """A case for the ledger 一本账. The same `external_ref` again moves the same case."""
 
     title: Annotated[str, Meta(min_length=1, max_length=200)]
-    category: Annotated[str, Meta(min_length=1, max_length=40, description="A dispute category of the centre's profile.")]
+    category: Annotated[
+        str, Meta(min_length=1, max_length=40, description="A dispute category of the centre's profile.")
+    ]
     area: Area
     accepted_at: Instant
     grade: Annotated[str, Meta(min_length=1, max_length=40)] = "ordinary"
@@ -191,7 +208,9 @@ class Unit(Body, frozen=True):
     capabilities: Annotated[list[Annotated[str, Meta(min_length=1, max_length=40)]], Meta(max_length=40)] = []
     members: Annotated[int, Meta(ge=0, le=10_000)] = 0
     callsign: Annotated[str, Meta(max_length=40)] = ""
-    channels: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=40)], ...], Meta(min_length=1, max_length=10)] = ("terminal",)
+    channels: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=40)], ...], Meta(min_length=1, max_length=10)
+    ] = ("terminal",)
     lat: Lat | None = None
     lon: Lon | None = None
 

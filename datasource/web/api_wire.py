@@ -143,7 +143,9 @@ class RedisWire:
         """Pass on one batch; what is older than ten minutes is of no use to anybody and goes."""
         async with self._turn:
             with _named_faults():
-                await self._redis.xadd(f"{self._prefix}{POSITIONS}", {"b": body}, minid=f"{now - POSITIONS_KEPT_MS}-0", approximate=True)
+                await self._redis.xadd(
+                    f"{self._prefix}{POSITIONS}", {"b": body}, minid=f"{now - POSITIONS_KEPT_MS}-0", approximate=True
+                )
 
     async def readings(self) -> Readings:
         """Ask Redis for length, memory and whether it writes its append-only file."""
@@ -153,7 +155,9 @@ class RedisWire:
                 pipe.info("memory")
                 pipe.info("persistence")
                 length, memory, persistence = await pipe.execute()
-        durable = bool(int(persistence.get("aof_enabled", 0))) and persistence.get("aof_last_write_status", "ok") == "ok"
+        durable = (
+            bool(int(persistence.get("aof_enabled", 0))) and persistence.get("aof_last_write_status", "ok") == "ok"
+        )
         return Readings(int(length), int(memory["used_memory"]), int(memory.get("maxmemory", 0)), durable)
 
     async def vitals(self) -> dict[str, Vital]:

@@ -33,7 +33,11 @@ def check_length(scope: MutableMapping[str, Any], limit: int) -> None:
 
 def too_large(limit: int) -> Problem:
     """Say how large a body may be."""
-    return Problem("too_large", headers={"Connection": "close"}, limit=f"{limit / (1 << 20):g} MiB" if limit >= 1 << 20 else f"{limit >> 10} KiB")
+    return Problem(
+        "too_large",
+        headers={"Connection": "close"},
+        limit=f"{limit / (1 << 20):g} MiB" if limit >= 1 << 20 else f"{limit >> 10} KiB",
+    )
 
 
 async def read_body(

@@ -20,6 +20,7 @@ ROUTES: dict[str, frozenset[str]] = {
 }
 SUITES = "/_dash-component-suites/"
 UPDATE = "/_dash-update-component"
+SOCKET = "/_dash-ws-callback"
 UPDATE_LIMIT = 4 << 20
 _PRINT = re.compile(r"^v[\w-]+m[0-9a-fA-F]+$")
 
@@ -45,12 +46,35 @@ def knows_file(app: DashApp, path: str) -> bool:
 
 def check_update(app: DashApp, raw: bytes) -> None:
     """Check the body of a callback request against the callbacks there are; raises Problem."""
+    _check_request(app, _object(raw))
+
+
+def check_message(app: DashApp, raw: str | bytes) -> None:
+    """Check a message on Dash's own socket; raises Problem."""
+    if len(raw) > UPDATE_LIMIT:
+        raise Problem("too_large", limit=f"{UPDATE_LIMIT >> 20} MiB")
+    message = _object(raw)
+    kind = message.get("type")
+    if kind == "callback_request":
+        payload = message.get("payload")
+        if not isinstance(message.get("requestId"), str) or not isinstance(payload, dict):
+            raise _wrong("payload", "reason.type", what="object", got=type(payload).__name__)
+        _check_request(app, payload)
+    elif kind not in ("get_props_response", "heartbeat") or not isinstance(message.get("requestId", ""), str):
+        raise _wrong("type", "reason.choice", value=str(kind)[:100])
+
+
+def _object(raw: str | bytes) -> dict[str, Any]:
     try:
         body = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise Problem("malformed", errors=[FieldError("", "reason.malformed", {"said": str(fault)})]) from None
     if not isinstance(body, dict):
         raise _wrong("", "reason.type", what="object", got=type(body).__name__)
+    return body
+
+
+def _check_request(app: DashApp, body: dict[str, Any]) -> None:
     output = body.get("output")
     callback = app.callback_map.get(output) if isinstance(output, str) else None
     if callback is None or "callback" not in callback:

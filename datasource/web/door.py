@@ -34,7 +34,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 COOKIE = "muster"
 FORM_LIMIT = 64 << 10
 SESSION_OVER = 4401
-SOCKETS = ("/live", "/terminal", "/_dash-ws-callback")
+SOCKETS = ("/live", "/terminal", dash_guard.SOCKET)
+BAD_MESSAGE = 1008
+CHECK_S = 1.0
 OPEN = ("/assets/", "/tls", "/tls/authority.crt", "/healthz", "/readyz", "/_favicon.ico", "/go/")
 FORMS = ("/sign-in", "/sign-out", "/pair/")
 """Open to everybody, and take forms."""
@@ -56,6 +58,7 @@ class Door:
 
     ``open_paths`` and ``member_paths`` add addresses of other routes (one that ends in ``/`` stands for all below it).
     ``csp_hashes`` are the hashes of Dash's inline scripts, or a function that returns them.
+    ``is_live`` says whether a session (by its id) still counts, for sockets that are open already.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Door:
         member_paths: Iterable[str] = (),
         allowed_origins: Iterable[str] = (),
         cookie: str = COOKIE,
+        is_live: Callable[[str], bool] = lambda session_id: True,
     ) -> None:
         self._app = app
         self._accounts = accounts
@@ -81,6 +85,7 @@ class Door:
         self._members = (*MEMBERS, *member_paths)
         self._origins = frozenset(allowed_origins)
         self._cookie = cookie
+        self._is_live = is_live
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or hand on to the application."""
@@ -115,7 +120,9 @@ class Door:
                 raise
             await pages.answer(scope, _as_problem(fault, scope["path"]), lang, visitor)(scope, receive, out)
 
-    async def _enter(self, scope: Scope, receive: Receive, zone: str, visitor: Actor | None) -> tuple[Response | None, Receive]:
+    async def _enter(
+        self, scope: Scope, receive: Receive, zone: str, visitor: Actor | None
+    ) -> tuple[Response | None, Receive]:
         """Decide about a request: an answer to give here, or None to hand it on with the returned ``receive``."""
         path, method = scope["path"], scope["method"]
         if not zone:
@@ -126,7 +133,9 @@ class Door:
             if zone == "dash" or method not in SAFE or not pages.wants_page(scope):
                 raise Problem("unauthenticated")
             there = path + (f"?{query}" if (query := scope.get("query_string", b"").decode("latin-1")) else "")
-            return RedirectResponse(f"/sign-in?next={quote(there, safe='')}", 303, {"Cache-Control": "no-store"}), receive
+            return RedirectResponse(
+                f"/sign-in?next={quote(there, safe='')}", 303, {"Cache-Control": "no-store"}
+            ), receive
         if zone == "screen" and visitor is not None:
             await self._require(visitor, self._screens[path], scope)
         by_cookie = visitor is not None and not header(scope, b"authorization") if zone == "api" else True
@@ -143,7 +152,9 @@ class Door:
             access.require(visitor, action)
         except Refused:
             with contextlib.suppress(Unavailable):
-                await asyncio.to_thread(self._accounts.note_refusal, visitor.id, pages.address(scope), {"action": action})
+                await asyncio.to_thread(
+                    self._accounts.note_refusal, visitor.id, pages.address(scope), {"action": action}
+                )
             raise
 
     def _zone(self, path: str) -> str:
@@ -222,7 +233,9 @@ class Door:
             raise Problem("cross_site")
 
     def _is_own(self, origin: str, scope: Scope) -> bool:
-        return bool(origin) and (origin in self._origins or urlsplit(origin).netloc.lower() == header(scope, b"host").lower())
+        return bool(origin) and (
+            origin in self._origins or urlsplit(origin).netloc.lower() == header(scope, b"host").lower()
+        )
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, visitor: Actor | None) -> None:
         mark = _current.set(visitor)
@@ -265,7 +278,36 @@ class Door:
         except Exception as fault:
             await _deny(scope, receive, send, _as_problem(fault, scope["path"]), lang)
             return
+        if scope["path"] == dash_guard.SOCKET:
+            # /live and /terminal look after themselves; Dash's own socket knows nothing of sessions, nor of bad messages.
+            receive = self._watched(receive, send, visitor)
         await self._pass_on(scope, receive, send, visitor)
+
+    def _watched(self, receive: Receive, send: Send, visitor: Actor) -> Receive:
+        """Return a ``receive`` that ends with the session, and at the first message Dash would stumble over."""
+
+        async def over(code: int, reason: str) -> Message:
+            await send({"type": "websocket.close", "code": code, "reason": reason})
+            return {"type": "websocket.disconnect", "code": code}
+
+        async def watched() -> Message:
+            waiting = asyncio.ensure_future(receive())
+            try:
+                while not (await asyncio.wait({waiting}, timeout=CHECK_S))[0]:
+                    if not self._is_live(visitor.session_id):
+                        return await over(SESSION_OVER, "session")
+            finally:
+                if not waiting.done():
+                    waiting.cancel()
+            message = waiting.result()
+            if message["type"] == "websocket.receive" and self._dash is not None:
+                try:
+                    dash_guard.check_message(self._dash, message.get("text") or message.get("bytes") or b"")
+                except Problem as problem:
+                    return await over(BAD_MESSAGE, problem.kind)
+            return message
+
+        return watched
 
 
 class _Out:

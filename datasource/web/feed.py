@@ -41,11 +41,11 @@ class StreamFeed:
 
     async def read(self, cursors: dict[str, str], *, count: int, block_ms: int) -> dict[str, list[Entry]]:
         """Look, and look again until something is there or the time is up."""
-        clock = asyncio.get_running_loop().time
-        until = clock() + block_ms / 1000
-        while not (found := self._stream.read(cursors, count=count)) and clock() < until:
+        for _ in range(int(block_ms / 1000 / self._pause_s) + 1):
+            if found := self._stream.read(cursors, count=count):
+                return found
             await asyncio.sleep(self._pause_s)
-        return found
+        return {}
 
     async def close(self) -> None:
         """Nothing to let go of."""

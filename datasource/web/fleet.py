@@ -95,7 +95,14 @@ class Fleet:
             for column in columns:
                 column.byteswap()
         header = HEADER.pack(MAGIC, VERSION, kind, 0, len(slots), float(base))
-        return b"".join((header, *(c.tobytes() for c in columns), bytes([heading[s] for s in slots]), bytes([speed[s] for s in slots])))
+        return b"".join(
+            (
+                header,
+                *(c.tobytes() for c in columns),
+                bytes([heading[s] for s in slots]),
+                bytes([speed[s] for s in slots]),
+            )
+        )
 
     def _show(self, id: str, slot: int, area: str, on_duty: bool) -> None:
         if slot >= SLOTS:

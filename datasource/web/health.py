@@ -27,7 +27,16 @@ Check = Callable[[], tuple[bool, dict[str, Any]]]
 class Health:
     """The two answers.  ``processes`` must beat; others that beat (``deliver-…``) are shown and must go on beating."""
 
-    def __init__(self, wire: Wire, gauge: Gauge, store: Store, clock: Clock, *, processes: Iterable[str] = PROCESSES, checks: dict[str, Check] | None = None) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        gauge: Gauge,
+        store: Store,
+        clock: Clock,
+        *,
+        processes: Iterable[str] = PROCESSES,
+        checks: dict[str, Check] | None = None,
+    ) -> None:
         self._wire = wire
         self._gauge = gauge
         self._store = store
@@ -63,7 +72,9 @@ class Health:
         for name, check in self._checks.items():
             well, shown = check()
             parts[name] = {"ok": well, **shown}
-        ready = all(part["ok"] for name, part in parts.items() if name != "processes") and all(p["ok"] for p in parts["processes"].values())
+        ready = all(part["ok"] for name, part in parts.items() if name != "processes") and all(
+            p["ok"] for p in parts["processes"].values()
+        )
         return {"ready": ready, "at": now, **parts}
 
     async def _redis(self) -> tuple[dict[str, Any], dict[str, Vital]]:
@@ -72,7 +83,12 @@ class Health:
         except Unavailable as fault:
             return {"ok": False, "fault": str(fault)}, {}
         self._gauge.readings = readings
-        shown = {"ok": readings.durable, "durable": readings.durable, "memory": readings.memory, "memory_limit": readings.memory_limit}
+        shown = {
+            "ok": readings.durable,
+            "durable": readings.durable,
+            "memory": readings.memory,
+            "memory_limit": readings.memory_limit,
+        }
         return shown, vitals
 
     async def _database(self) -> dict[str, Any]:
@@ -91,7 +107,12 @@ class Health:
     def _facts(self) -> dict[str, Any]:
         pressure = self._gauge.pressure()
         waiting = self._gauge.readings.facts if self._gauge.readings else None
-        return {"ok": not pressure and waiting is not None, "waiting": waiting, "pressure": pressure, "loop_lag_ms": round(self._gauge.loop_lag_s * 1000)}
+        return {
+            "ok": not pressure and waiting is not None,
+            "waiting": waiting,
+            "pressure": pressure,
+            "loop_lag_ms": round(self._gauge.loop_lag_s * 1000),
+        }
 
 
 def _aged(vital: Vital | None, now: int, limit_ms: int) -> dict[str, Any]:

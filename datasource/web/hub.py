@@ -160,7 +160,14 @@ class Hub:
         try:
             await self._persist(self._load)
             async with asyncio.TaskGroup() as tasks:
-                for step in (self._follow, self._follow_positions, self._tick, self._second, self._catch_up, self._revoke):
+                for step in (
+                    self._follow,
+                    self._follow_positions,
+                    self._tick,
+                    self._second,
+                    self._catch_up,
+                    self._revoke,
+                ):
                     tasks.create_task(self._forever(step))
         finally:
             for group in self._groups.values():
@@ -418,7 +425,12 @@ class Hub:
             try:
                 return await step()
             except Exception as fault:
-                log.warning("hub waits", step=step.__name__, fault=f"{type(fault).__name__}: {fault}"[:200], retry_s=round(pause, 2))
+                log.warning(
+                    "hub waits",
+                    step=step.__name__,
+                    fault=f"{type(fault).__name__}: {fault}"[:200],
+                    retry_s=round(pause, 2),
+                )
                 await asyncio.sleep(pause * random.uniform(0.6, 1.0))
                 pause = min(1.0, pause * 2)
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the ingest API, made from the very types that decode the requests."""
+"""The OpenAPI document of the API, made from the very types that decode the requests."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import msgspec
 
 from dashboard.config import Profile
 from datasource.web import api_models as m
+from datasource.web import openapi_desk
 from datasource.web.api_calls import CALLS, MIB, Call
 from datasource.web.problems import MEDIA_TYPE, STATUS
 
@@ -44,31 +45,40 @@ class ProblemDocument(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     more_errors: int | msgspec.UnsetType = msgspec.UNSET
 
 
-def document(profile: Profile) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of this centre; categories and kinds are those of its profile."""
-    types: list[type] = [m.Accepted, ProblemDocument]
+def document(profile: Profile, cookie: str = "muster") -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of this centre; categories and kinds are those of its profile, ``cookie`` its session's."""
+    types: list[type] = [m.Accepted, ProblemDocument, *openapi_desk.TYPES]
     for call in CALLS.values():
         types += [t for t in (call.body, call.batch) if t]
     _, schemas = msgspec.json.schema_components(types, ref_template=_REF)
     _name_codes(schemas, profile)
+    paths: dict[str, Any] = {f"/{name}": {"post": _operation(name, call)} for name, call in CALLS.items()}
+    paths["/openapi.json"] = {"get": _self()}
+    for path, operations in openapi_desk.paths().items():
+        paths.setdefault(path, {}).update(operations)
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Muster ingest API",
+            "title": "Muster API",
             "version": "1",
             "description": (
                 "What sources send. Every call is answered 202 only when what it said is on disk. Send an `Idempotency-Key`: the same"
                 " request with the same key has one effect, however often it is sent within 24 hours (`duplicate` is then true)."
                 " Instants are milliseconds since 1970 UTC or RFC 3339 strings with an offset. Unknown members are refused."
+                " What people do (`/commands/…`, and the questions) wants the session cookie of somebody who has signed in."
             ),
         },
         "servers": [{"url": "/api/v1"}],
         "security": [{"source": []}],
-        "paths": {f"/{name}": {"post": _operation(name, call)} for name, call in CALLS.items()} | {"/openapi.json": {"get": _self()}},
+        "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"source": {"type": "http", "scheme": "bearer", "description": "The token of a source."}},
-            "responses": {str(status): _problem(status, words) for status, words in _ANSWERS.items()},
+            "securitySchemes": {
+                "source": {"type": "http", "scheme": "bearer", "description": "The token of a source."},
+                "person": openapi_desk.scheme(cookie),
+            },
+            "responses": {str(status): _problem(status, words) for status, words in _ANSWERS.items()}
+            | {f"desk-{status}": _problem(status, words) for status, words in openapi_desk.ANSWERS.items()},
         },
     }
 
@@ -85,7 +95,13 @@ def _operation(name: str, call: Call) -> dict[str, Any]:
             "schema": {"type": "string", "maxLength": 200},
             "description": "Names this request; takes precedence over `event_id`.",
         },
-        {"name": "Accept-Language", "in": "header", "required": False, "schema": {"type": "string"}, "description": "zh-CN or en."},
+        {
+            "name": "Accept-Language",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": "zh-CN or en.",
+        },
     ]
     if name == "positions":
         parameters = [
@@ -106,7 +122,10 @@ def _operation(name: str, call: Call) -> dict[str, Any]:
         "parameters": parameters,
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
         "responses": {
-            "202": {"description": "Taken, and kept.", "content": {"application/json": {"schema": _reference(m.Accepted)}}},
+            "202": {
+                "description": "Taken, and kept.",
+                "content": {"application/json": {"schema": _reference(m.Accepted)}},
+            },
             **{str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses},
         },
     }
@@ -116,7 +135,9 @@ def _self() -> dict[str, Any]:
     return {
         "operationId": "openapi",
         "summary": "This document",
-        "responses": {"200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}}},
+        "responses": {
+            "200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}}
+        },
     }
 
 

@@ -33,10 +33,14 @@ YEAR_S = 365 * 86_400
 
 @cache
 def _templates() -> jinja2.Environment:
-    return jinja2.Environment(loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
 
 
-def render(name: str, lang: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any) -> HTMLResponse:
+def render(
+    name: str, lang: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+) -> HTMLResponse:
     """Draw a page of ``layouts/pages`` in a language; ``t(key, **params)`` says texts in it."""
 
     def say(key: str, **params: object) -> str:
@@ -53,7 +57,15 @@ def refusal(problem: Problem, lang: str, visitor: Actor | None) -> HTMLResponse:
     if problem.kind == "forbidden" and problem.errors and (action := str(problem.errors[0].params.get("action", ""))):
         needs = text("page.listing", lang).join(text(f"role.{role}", lang) for role in access.roles_that_may(action))
     return render(
-        "error.html", lang, problem.status, problem.headers, title=said["title"], detail=said["detail"], code=problem.status, needs=needs, visitor=visitor
+        "error.html",
+        lang,
+        problem.status,
+        problem.headers,
+        title=said["title"],
+        detail=said["detail"],
+        code=problem.status,
+        needs=needs,
+        visitor=visitor,
     )
 
 
@@ -74,7 +86,9 @@ def answer(scope: MutableMapping[str, Any], problem: Problem, lang: str, visitor
 
 async def on_fault(request: Request, fault: Exception) -> Response:
     """Answer for a handler that raised (to be registered with the application)."""
-    return answer(request.scope, from_fault(fault), getattr(request.state, "lang", DEFAULT), getattr(request.state, "actor", None))
+    return answer(
+        request.scope, from_fault(fault), getattr(request.state, "lang", DEFAULT), getattr(request.state, "actor", None)
+    )
 
 
 def safe_next(value: str) -> str:
@@ -88,7 +102,17 @@ def safe_next(value: str) -> str:
 class Pages:
     """The handlers, for one centre.  ``screens`` are names in the order of the cards; ``public_url`` goes into links when it is set."""
 
-    def __init__(self, accounts: Accounts, profile: Profile, store: Store, screens: Iterable[str], *, cookie: str, public_url: str = "", demo: bool = False) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        profile: Profile,
+        store: Store,
+        screens: Iterable[str],
+        *,
+        cookie: str,
+        public_url: str = "",
+        demo: bool = False,
+    ) -> None:
         self._accounts = accounts
         self._profile = profile
         self._store = store
@@ -123,7 +147,8 @@ class Pages:
             visitor=visitor,
             centre=self._profile.title if lang == "zh-CN" else self._profile.title_en,
             screens=self.screens_of(visitor),
-            languages=LANGUAGES,
+            languages=self._profile.languages,
+            area=self._profile.texts(lang).get(f"area.{visitor.scope}", visitor.scope),
             may_pair=access.may(visitor, "PairUnit"),
             demo=self._demo,
             **more,
@@ -143,11 +168,29 @@ class Pages:
             return RedirectResponse(there or "/", 303)
         return self._form(request, there)
 
-    def _form(self, request: Request, there: str, *, status: int = 200, wrong: str = "", username: str = "", headers: Mapping[str, str] | None = None) -> Response:
+    def _form(
+        self,
+        request: Request,
+        there: str,
+        *,
+        status: int = 200,
+        wrong: str = "",
+        username: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
         lang = request.state.lang
         centre = self._profile.title if lang == "zh-CN" else self._profile.title_en
         page = render(
-            "sign-in.html", lang, status, headers, next=there, wrong=wrong, username=username, centre=centre, languages=LANGUAGES, demo=self._demo
+            "sign-in.html",
+            lang,
+            status,
+            headers,
+            next=there,
+            wrong=wrong,
+            username=username,
+            centre=centre,
+            languages=self._profile.languages,
+            demo=self._demo,
         )
         return _remember_language(request, page)
 
@@ -156,10 +199,19 @@ class Pages:
         form, lang = await _form_of(request), request.state.lang
         there, username = safe_next(form.get("next", "")), form.get("username", "")
         try:
-            signed = await asyncio.to_thread(self._accounts.sign_in, username, form.get("password", ""), address(request.scope), _device(request))
+            signed = await asyncio.to_thread(
+                self._accounts.sign_in, username, form.get("password", ""), address(request.scope), _device(request)
+            )
         except TooManyFailures as refused:
             wait = {"Retry-After": str(refused.params["wait_s"])}
-            return self._form(request, there, status=429, wrong=text(refused.key, lang, **refused.params), username=username, headers=wait)
+            return self._form(
+                request,
+                there,
+                status=429,
+                wrong=text(refused.key, lang, **refused.params),
+                username=username,
+                headers=wait,
+            )
         except Refused as refused:
             return self._form(request, there, status=401, wrong=text(refused.key, lang), username=username)
         return self._enter(request, signed, there)
@@ -168,7 +220,12 @@ class Pages:
         """End the session; its open pages close within two seconds."""
         if token := request.state.cookie:
             visitor = getattr(request.state, "actor", None)
-            await asyncio.to_thread(self._accounts.end_session, token=token, by=visitor.id if visitor else "", address=address(request.scope))
+            await asyncio.to_thread(
+                self._accounts.end_session,
+                token=token,
+                by=visitor.id if visitor else "",
+                address=address(request.scope),
+            )
         gone = RedirectResponse("/sign-in", 303)
         gone.delete_cookie(self._cookie, path="/")
         return gone
@@ -178,7 +235,9 @@ class Pages:
         if "prefetch" in (request.headers.get("sec-purpose", "") + request.headers.get("purpose", "")):
             return Response(status_code=503)
         try:
-            signed = await asyncio.to_thread(self._accounts.redeem, request.path_params["token"], address(request.scope), _device(request))
+            signed = await asyncio.to_thread(
+                self._accounts.redeem, request.path_params["token"], address(request.scope), _device(request)
+            )
         except Refused:
             return render("spent.html", request.state.lang, 410, what="page.link_spent", hint="page.link_spent_hint")
         return self._enter(request, signed, safe_next(request.query_params.get("next", "")))
@@ -186,7 +245,9 @@ class Pages:
     def _enter(self, request: Request, signed: SignedIn, there: str) -> Response:
         mine = self.screens_of(signed.actor)
         # A wall or a telephone has one screen and nobody in front of it to choose.
-        onward = RedirectResponse(there or (f"/{mine[0]}" if len(mine) == 1 else "/"), 303, {"Cache-Control": "no-store"})
+        onward = RedirectResponse(
+            there or (f"/{mine[0]}" if len(mine) == 1 else "/"), 303, {"Cache-Control": "no-store"}
+        )
         onward.set_cookie(
             self._cookie,
             signed.token,
@@ -227,7 +288,9 @@ class Pages:
     async def pair(self, request: Request) -> Response:
         """Pair this telephone with the unit."""
         try:
-            signed = await asyncio.to_thread(self._accounts.redeem_pairing, request.path_params["token"], address(request.scope), _device(request))
+            signed = await asyncio.to_thread(
+                self._accounts.redeem_pairing, request.path_params["token"], address(request.scope), _device(request)
+            )
         except Refused:
             return self._spent_pairing(request)
         return self._enter(request, signed, "/unit")
@@ -274,5 +337,3 @@ def _remember_language(request: Request, page: Response) -> Response:
     if asked in LANGUAGES:
         page.set_cookie("lang", asked, max_age=YEAR_S, path="/", samesite="lax", secure=_is_secure(request))
     return page
-
-

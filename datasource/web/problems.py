@@ -12,7 +12,7 @@ import msgspec
 from starlette.responses import Response
 
 from dashboard.domain import errors
-from dashboard.i18n import text
+from dashboard.i18n import reason, text
 from datasource.errors import Unavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -47,7 +47,7 @@ class FieldError(NamedTuple):
 
     def as_dict(self, lang: str) -> dict[str, str]:
         """Return the member of ``errors`` in a language."""
-        return {"field": self.field, "reason": text(self.key, lang, **dict(self.params)), "key": self.key}
+        return {"field": self.field, "reason": reason(self.key, self.params, lang), "key": self.key}
 
 
 class Problem(Exception):

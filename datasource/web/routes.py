@@ -54,7 +54,7 @@ def build_routes(
     intake = api.Intake(backend, profile, wire, limits)
     health = Health(intake.wire, intake.gauge, backend.store, backend.clock, processes=processes, checks=checks)
     pages = Pages(accounts, profile, backend.store, screens, cookie=cookie, public_url=public_url, demo=demo)
-    app.router.routes.extend([*api.routes(intake, profile), *health.routes(), *pages.routes()])
+    app.router.routes.extend([*api.routes(intake, profile, cookie), *health.routes(), *pages.routes()])
     for fault in (Problem, Refused, Unavailable, Exception):
         app.add_exception_handler(fault, on_fault)
     return Routes(intake, health, pages)

@@ -177,7 +177,11 @@ class Group:
 
     def change(self, changes: list[Change], moved: set[tuple[str, str]]) -> None:
         """Send everybody what these changes mean here."""
-        self._dirty.update(part for part, code in moved if part not in self._dirty and part in self.parts and code.startswith(self.area))
+        self._dirty.update(
+            part
+            for part, code in moved
+            if part not in self._dirty and part in self.parts and code.startswith(self.area)
+        )
         put: dict[str, dict[str, msgspec.Raw]] = {}
         drop: dict[str, dict[str, int]] = {}
         for c in changes:
@@ -268,9 +272,7 @@ class Group:
         self.seq += 1
         self._snap = None
         message: dict[str, Any] = {"t": "delta", "seq": self.seq, "now": self.hub.clock.now()}
-        for name, value in (("put", put), ("drop", drop), ("summary", summary)):
-            if value:
-                message[name] = value
+        message |= {name: value for name, value in (("put", put), ("drop", drop), ("summary", summary)) if value}
         if self.viewers:
             text = _json(message).decode()
             for viewer in self.viewers:
@@ -280,6 +282,8 @@ class Group:
 def _differs(old: dict[str, Any] | None, new: dict[str, Any]) -> bool:
     if old is None:
         return True
-    if {k: v for k, v in old.items() if k not in ("as_of", "at")} != {k: v for k, v in new.items() if k not in ("as_of", "at")}:
+    if {k: v for k, v in old.items() if k not in ("as_of", "at")} != {
+        k: v for k, v in new.items() if k not in ("as_of", "at")
+    }:
         return True
     return abs((new["as_of"] or 0) - (old["as_of"] or 0)) >= AS_OF_STEP_MS

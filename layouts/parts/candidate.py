@@ -14,8 +14,10 @@ def age_text(seconds: float, lang: str) -> str:
     return text("time.ago_min", lang, n=s // 60) if s < 3600 else text("time.ago_h", lang, n=s // 3600)
 
 
-def candidate(one: Candidate, names: dict[str, str], lang: str, *, chosen: bool) -> html.Button:
-    """Draw the line of one candidate; console.js lets one of them be chosen."""
+def candidate(
+    one: Candidate, names: dict[str, str], lang: str, *, incident_id: str, chosen: bool, refused: bool = False
+) -> html.Button:
+    """Draw the line of one candidate for an incident (``refused``: it has declined); console.js lets one be chosen."""
     facts = []
     if one.eta_s is not None:
         facts.append(text("console.minutes", lang, n=max(1, round(one.eta_s / 60))))
@@ -28,6 +30,8 @@ def candidate(one: Candidate, names: dict[str, str], lang: str, *, chosen: bool)
         for key, params in one.why
         if key != "why.eta"
     ]
+    if refused:
+        reasons.insert(0, text("console.has_declined", lang))
     if one.orders:
         reasons.append(text("console.busy_with", lang, n=one.orders))
     return html.Button(
@@ -40,7 +44,11 @@ def candidate(one: Candidate, names: dict[str, str], lang: str, *, chosen: bool)
         role="radio",
         className=f"candidate candidate-{one.group}",
         tabIndex=0 if chosen else -1,
-        **{"data-unit": one.unit_id, "aria-checked": "true" if chosen else "false"},
+        **{
+            "data-unit": one.unit_id,
+            "data-incident": incident_id,
+            "aria-checked": "true" if chosen else "false",
+        },
     )
 
 

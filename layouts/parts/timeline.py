@@ -13,6 +13,8 @@ _CODES = {"outcome": "outcome", "reason": "decline"}
 
 def _who(actor: str, words: dict[str, str]) -> str:
     role, _, id = actor.partition(":")
+    if own := words.get(f"account.{id}"):  # an account that comes with a demonstration
+        return own
     return words.get(f"role.{role}", "") + (f" {id}" if role in ("commander", "duty_officer", "administrator") else "")
 
 

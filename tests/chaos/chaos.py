@@ -148,6 +148,7 @@ class Run:
             ]
             if self._pending_facts():
                 found.append("facts wait")
+            found += self._check_positions()
             head = self.shop.backend.store.head()
             if not self.changes or self.changes[-1] < head:
                 found.append(f"changes end at {self.changes[-1] if self.changes else 0}, events at {head}")

@@ -4,9 +4,10 @@ import threading
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from dashboard.domain import events as e
-from dashboard.domain.errors import Conflict
+from dashboard.domain.errors import Conflict, Fenced
 from tests.contract.scenes import closed, letter, new, noted, opened, unit
 from tests.fixtures_store import Stores
 
@@ -302,3 +303,18 @@ def test_writers_take_turns_and_lose_no_decision(stores: Stores) -> None:
     with first.reading() as r:
         assert r.load("incident", "I1").version == 61
         assert [x.position for x in r.events()] == list(range(1, 62))
+
+
+def test_a_row_that_moved_behind_the_writers_back_stops_the_commit(databases: Stores) -> None:
+    store = databases.another()
+    with store.transaction() as tx:
+        tx.record(opened("I1"))
+    epoch = store.take_lease("ingest", "a", 5_000, 0)
+    with pytest.raises(Conflict), store.transaction() as tx:
+        tx.record(noted("I1", 1))
+        tx._ground._connection.execute(text("UPDATE state_incident SET version = 7"))
+    with pytest.raises(Fenced), store.transaction() as tx:
+        tx.record(noted("I1", 1))
+        tx.advance("facts", epoch, "9-0")
+        tx._ground._connection.execute(text("UPDATE stream_offset SET epoch = 2"))
+    assert (store.head(), store.offset("facts")) == (1, "0-0")

@@ -6,12 +6,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 import pytest
 import redis
 
 from datasource.memory import MemoryStream
-from datasource.stream import AsyncStream, RedisStream, StreamSigns, connect, connect_async
+from datasource.stream import AsyncStream, RedisStream, connect, connect_async
 from tests.fixtures_store import RedisServer
 
 
@@ -116,12 +115,6 @@ def test_after_a_wipe_everything_begins_anew(stream: Any) -> None:
     assert (stream.last_id("changes"), stream.length("changes")) == ("0-0", 0)
     assert stream.read({"changes": "0-0"}) == {}
     assert stream.add("changes", b"b", id="3-0") == "3-0"
-
-
-def test_signs_of_life_go_to_the_vitals(stream: Any) -> None:
-    StreamSigns(stream).note("process:ingest", 5, {"pid": 1})
-    found = stream.read({"vitals": "0-0"})["vitals"]
-    assert [msgspec.json.decode(e.body) for e in found] == [{"key": "process:ingest", "at": 5, "detail": {"pid": 1}}]
 
 
 @pytest.mark.integration

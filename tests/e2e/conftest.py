@@ -13,6 +13,7 @@ import pytest
 from dash.testing.browser import Browser
 from selenium.webdriver.chrome.options import Options
 
+from tests.e2e.stage import Centre, District, write_profile
 from tests.harness import Instance
 
 ARGUMENTS = (
@@ -88,7 +89,7 @@ def open_browser(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ope
         for argument in ARGUMENTS:
             options.add_argument(argument)
         options.add_argument(f"--lang={lang}")
-        options.add_experimental_option("prefs", {"intl.accept_languages": lang})
+        options.add_argument(f"--accept-lang={lang}")  # the preference would be overwritten by dash[testing]'s own
         options.add_argument(f"--user-data-dir={tmp_path / f'browser{len(open_ones)}'}")
         if phone:
             size = (390, 844)
@@ -119,6 +120,27 @@ def open_browser(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ope
         if failed:
             browser.driver.save_screenshot(str(tmp_path / f"failed-{number}.png"))
         browser.driver.quit()
+
+
+@pytest.fixture(scope="module")
+def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
+    """A centre for all journeys of a module, without a simulated city, whose sources have no need to speak often."""
+    folder = tmp_path_factory.mktemp("centre")
+    sources = {"s-110": ("incidents", 3600), "s-fleet": ("positions", 3600)}
+    profile = write_profile(folder / "profile.toml", sources, parameters={"order.ack_s.2": 3})
+    made = Centre(Instance(folder / "home", env={"MUSTER_PROFILE": str(profile)}).start())
+    yield made
+    made.close()
+    made.muster.stop()
+
+
+@pytest.fixture
+def district(centre: Centre, open_browser: Open) -> Iterator[District]:
+    """A district of the module's centre for one journey; no browser in it may have found anything wrong."""
+    made = centre.district(open_browser)
+    yield made
+    complaints = {page.path(): found for page in made.pages if (found := page.complaints())}
+    assert not complaints, complaints
 
 
 @pytest.hookimpl(wrapper=True)

@@ -46,7 +46,9 @@ def centre(tmp_path: Path, server: RedisServer) -> Iterator[House]:
 
 
 def client(centre: House) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(centre.door), base_url=f"{HOST}/api/v1", headers=HEADERS, timeout=20)
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(centre.door), base_url=f"{HOST}/api/v1", headers=HEADERS, timeout=20
+    )
 
 
 def kept(server: RedisServer) -> list[str]:
@@ -119,7 +121,9 @@ def test_under_load_no_kill_loses_or_doubles_a_fact_when_senders_try_again(centr
 def test_the_same_key_twice_at_once_has_one_effect(centre, server):
     async def go() -> list[Any]:
         async with client(centre) as c:
-            return await asyncio.gather(*(c.post("/reports", json=REPORT, headers={"Idempotency-Key": "same"}) for _ in range(12)))
+            return await asyncio.gather(
+                *(c.post("/reports", json=REPORT, headers={"Idempotency-Key": "same"}) for _ in range(12))
+            )
 
     answers = asyncio.run(go())
     assert [a.status_code for a in answers] == [202] * 12
@@ -143,7 +147,9 @@ def test_a_batch_is_kept_whole_in_order(centre, server):
 
     async def go() -> Any:
         async with client(centre) as c:
-            return [await c.post("/unit-status", json={"items": items}, headers={"Idempotency-Key": "b"}) for _ in range(2)]
+            return [
+                await c.post("/unit-status", json={"items": items}, headers={"Idempotency-Key": "b"}) for _ in range(2)
+            ]
 
     first, second = asyncio.run(go())
     assert (first.json()["accepted"], second.json()["duplicate"]) == (2000, True)
@@ -192,7 +198,7 @@ def test_positions_older_than_ten_minutes_leave_the_stream(centre, server):
     wire = RedisWire(server.url)
 
     async def go() -> None:
-        for i in range(400):
+        for _ in range(400):
             await wire.positions(b"x" * 200, POSITIONS_KEPT_MS)
         # ids are Redis' own clock; with a present "now" everything before it goes, up to a node of the stream
         with redis.Redis.from_url(server.url) as r:

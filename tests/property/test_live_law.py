@@ -58,7 +58,8 @@ class World:
 
     def units(self, area: str) -> c.RegisterUnits:
         return c.RegisterUnits(
-            units=tuple(c.UnitMaster(unit_id=f"U{i}", name=f"{i}组", kind="patrol", area=area) for i in range(3)), source="s"
+            units=tuple(c.UnitMaster(unit_id=f"U{i}", name=f"{i}组", kind="patrol", area=area) for i in range(3)),
+            source="s",
         )
 
     def do(self, command: c.Command, actor: c.Actor) -> None:
@@ -98,18 +99,22 @@ class World:
             ),
             "take": lambda: self.do(c.TakeIncident(incident_id=self.pick("incident", a)), COMMANDER),
             "move": lambda: self.do(
-                c.ChangeIncident(incident_id=self.pick("incident", a), place=place(south), severity=b % 4 + 1), COMMANDER
+                c.ChangeIncident(incident_id=self.pick("incident", a), place=place(south), severity=b % 4 + 1),
+                COMMANDER,
             ),
             "note": lambda: self.do(c.AddNote(incident_id=self.pick("incident", a), text="已联系"), COMMANDER),
             "close": lambda: self.do(c.CloseIncident(incident_id=self.pick("incident", a)), COMMANDER),
-            "reopen": lambda: self.do(c.ReopenIncident(incident_id=self.pick("incident", a), reason="复燃了"), COMMANDER),
-            "duty": lambda: self.do(c.ReportUnitStatus(unit_id=f"U{a % 3}", on_duty=not b % 5 == 0), SOURCE),
+            "reopen": lambda: self.do(
+                c.ReopenIncident(incident_id=self.pick("incident", a), reason="复燃了"), COMMANDER
+            ),
+            "duty": lambda: self.do(c.ReportUnitStatus(unit_id=f"U{a % 3}", on_duty=b % 5 != 0), SOURCE),
             "status": lambda: self.do(
                 c.ReportUnitStatus(unit_id=f"U{a % 3}", status=("available", "busy", "out_of_service")[b % 3]), SOURCE
             ),
             "rebase": lambda: self.do(self.units((NORTH, SOUTH)[b % 2]), SOURCE),
             "order": lambda: self.do(
-                c.SendOrder(incident_id=self.pick("incident", a), unit_id=f"U{b % 3}", text="赶赴", confirm_busy=True), COMMANDER
+                c.SendOrder(incident_id=self.pick("incident", a), unit_id=f"U{b % 3}", text="赶赴", confirm_busy=True),
+                COMMANDER,
             ),
             "receipt": lambda: self.do(
                 c.TakeReceipt(
@@ -119,7 +124,9 @@ class World:
                 ),
                 SOURCE,
             ),
-            "claim": lambda: self.do(c.ClaimOrder(order_id=self.pick("order", a), attempt=b % 2 + 1, worker="w"), WORKER),
+            "claim": lambda: self.do(
+                c.ClaimOrder(order_id=self.pick("order", a), attempt=b % 2 + 1, worker="w"), WORKER
+            ),
             "sent": lambda: self.do(c.RecordSent(order_id=self.pick("order", a), attempt=b % 2 + 1), WORKER),
             "failed": lambda: self.do(
                 c.RecordAttemptFailed(order_id=self.pick("order", a), attempt=b % 2 + 1, reason="timeout"), WORKER
@@ -132,49 +139,110 @@ class World:
                 c.ShelveAlarm(alarm_id=self.pick("alarm", a), minutes=5, reason="正在维修"), COMMANDER
             ),
             "smoke": lambda: self.do(
-                c.RaiseCameraAlert(alert_id=f"A{self.n}", camera_id=f"C{a % 4}", rule="smoke", source="s", ended=b % 5 == 0), SOURCE
+                c.RaiseCameraAlert(
+                    alert_id=f"A{self.n}", camera_id=f"C{a % 4}", rule="smoke", source="s", ended=b % 5 == 0
+                ),
+                SOURCE,
             ),
             "verdict": lambda: self.do(
-                c.VerifyCameraAlert(alert_id=self.pick("camera_alert", a), verdict=("true", "false", "unclear")[b % 3], reason="看过了"),
+                c.VerifyCameraAlert(
+                    alert_id=self.pick("camera_alert", a), verdict=("true", "false", "unclear")[b % 3], reason="看过了"
+                ),
                 COMMANDER,
             ),
             "undo": lambda: self.do(c.UndoVerdict(alert_id=self.pick("camera_alert", a)), COMMANDER),
             "dead": lambda: self.do(c.NoteHeartbeat(source="s", offline=(f"C{a % 4}",) if b % 2 else ()), SOURCE),
             "case": lambda: self.do(
                 c.TakeDispute(
-                    dispute_id=f"D{self.n}", title="噪声", category="neighbour", area=(NORTH, SOUTH)[b % 2], source="s",
+                    dispute_id=f"D{self.n}",
+                    title="噪声",
+                    category="neighbour",
+                    area=(NORTH, SOUTH)[b % 2],
+                    source="s",
                     accepted_at=self.clock.now() - a * 86_400_000,
                 ),
                 SOURCE,
             ),
             "step": lambda: self.do(
-                c.TakeDisputeStep(dispute_id=self.pick("dispute", a), step=(steps := PROFILE.workflows[PROFILE.workflow].steps)[b % len(steps)]),
+                c.TakeDisputeStep(
+                    dispute_id=self.pick("dispute", a),
+                    step=(steps := PROFILE.workflows[PROFILE.workflow].steps)[b % len(steps)],
+                ),
                 ADMIN,
             ),
             "extend": lambda: self.do(
-                c.ExtendDispute(dispute_id=self.pick("dispute", a), due_at=self.clock.now() + b * 86_400_000, reason="双方同意延期"), ADMIN
+                c.ExtendDispute(
+                    dispute_id=self.pick("dispute", a), due_at=self.clock.now() + b * 86_400_000, reason="双方同意延期"
+                ),
+                ADMIN,
             ),
             "settle": lambda: self.do(c.CloseDispute(dispute_id=self.pick("dispute", a), outcome="settled"), ADMIN),
             "propose": lambda: self.do(
-                c.ProposeLevel(area="440112", level=("normal", "IV", "III", "II", "I")[a % 5], reason=LEVEL_REASON), COMMANDER
+                c.ProposeLevel(area="440112", level=("normal", "IV", "III", "II", "I")[a % 5], reason=LEVEL_REASON),
+                COMMANDER,
             ),
             "withdraw": lambda: self.do(
-                c.DropLevelProposal(area="440112", proposal_id=lv.proposal_id if (lv := self.level("440112")) else ""), COMMANDER
+                c.DropLevelProposal(area="440112", proposal_id=lv.proposal_id if (lv := self.level("440112")) else ""),
+                COMMANDER,
             ),
             "confirm": lambda: self.do(
-                c.ConfirmLevel(area="440112", proposal_id=lv.proposal_id if (lv := self.level("440112")) else ""), SECOND
+                c.ConfirmLevel(area="440112", proposal_id=lv.proposal_id if (lv := self.level("440112")) else ""),
+                SECOND,
             ),
             "hours": lambda: (self.clock.advance(a % 14 * 3_600_000), None)[1],
         }
         acts[what]()
 
 
-ACTS = (
-    "report report take move note close close reopen reopen duty status rebase order order order claim claim sent sent failed"
-    " receipt receipt receipt receipt cancel sweep sweep ack unack shelve smoke smoke verdict undo dead case step extend settle"
-    " propose propose withdraw confirm hours"
-).split()
-STEPS = st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 30), st.integers(0, 30), st.booleans()), min_size=20, max_size=120)
+ACTS = [
+    "report",
+    "report",
+    "take",
+    "move",
+    "note",
+    "close",
+    "close",
+    "reopen",
+    "reopen",
+    "duty",
+    "status",
+    "rebase",
+    "order",
+    "order",
+    "order",
+    "claim",
+    "claim",
+    "sent",
+    "sent",
+    "failed",
+    "receipt",
+    "receipt",
+    "receipt",
+    "receipt",
+    "cancel",
+    "sweep",
+    "sweep",
+    "ack",
+    "unack",
+    "shelve",
+    "smoke",
+    "smoke",
+    "verdict",
+    "undo",
+    "dead",
+    "case",
+    "step",
+    "extend",
+    "settle",
+    "propose",
+    "propose",
+    "withdraw",
+    "confirm",
+    "hours",
+]
+STEPS = st.lists(
+    st.tuples(st.sampled_from(ACTS), st.integers(0, 30), st.integers(0, 30), st.booleans()), min_size=20, max_size=120
+)
 
 
 def plain(snapshot: dict[str, Any]) -> dict[str, Any]:
@@ -194,9 +262,13 @@ def receive_all(viewer: Any, picture: Picture) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS, start=st.integers(0, 40))
-def test_a_snapshot_and_the_deltas_since_are_the_snapshot_now(steps: list[tuple[str, int, int, bool]], start: int) -> None:
+def test_a_snapshot_and_the_deltas_since_are_the_snapshot_now(
+    steps: list[tuple[str, int, int, bool]], start: int
+) -> None:
     world = World()
-    hub = Hub(types.SimpleNamespace(store=world.store), world.clock, PROFILE, feed=StreamFeed(MemoryStream()), summary_s=0.0)
+    hub = Hub(
+        types.SimpleNamespace(store=world.store), world.clock, PROFILE, feed=StreamFeed(MemoryStream()), summary_s=0.0
+    )
     watching: list[tuple[Any, Picture]] = []
 
     def follow() -> None:
@@ -235,9 +307,19 @@ def test_a_snapshot_and_the_deltas_since_are_the_snapshot_now(steps: list[tuple[
     told = Summary(truth)
     for viewer, picture in watching:  # what no clock is needed for has been told already
         counted = told.parts(viewer.group.parts, viewer.group.area, now, Freshness(truth, {}, now), {})
-        for part, number in (("alarms", "unacked"), ("incidents", "open"), ("orders", "awaiting"), ("units", "available"), ("disputes", "open")):
+        for part, number in (
+            ("alarms", "unacked"),
+            ("incidents", "open"),
+            ("orders", "awaiting"),
+            ("units", "available"),
+            ("disputes", "open"),
+        ):
             if part in counted:
-                assert picture.summary[part][number] == counted[part][number], (part, viewer.group.view, viewer.group.area)
+                assert picture.summary[part][number] == counted[part][number], (
+                    part,
+                    viewer.group.view,
+                    viewer.group.area,
+                )
     hub._look_at_clock()
     for group in hub._groups.values():
         group.second(b"{}")  # type: ignore[arg-type]
@@ -254,7 +336,9 @@ def test_a_snapshot_and_the_deltas_since_are_the_snapshot_now(steps: list[tuple[
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS, data=st.data())
-def test_deltas_of_a_batch_may_be_cut_anywhere_and_the_versions_only_grow(steps: list[Any], data: st.DataObject) -> None:
+def test_deltas_of_a_batch_may_be_cut_anywhere_and_the_versions_only_grow(
+    steps: list[Any], data: st.DataObject
+) -> None:
     world = World()
     for what, a, b, _ in steps:
         world.act(what, a, b)

@@ -38,12 +38,18 @@ def read_access(path: Path) -> Access:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the city; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="muster city", description="The simulated city: 2,000 units and 4,000 cameras at scale 1.")
-    parser.add_argument("--access", type=Path, help="JSON file with base_url and tokens (default: run/city.json in MUSTER_HOME)")
+    parser = argparse.ArgumentParser(
+        prog="muster city", description="The simulated city: 2,000 units and 4,000 cameras at scale 1."
+    )
+    parser.add_argument(
+        "--access", type=Path, help="JSON file with base_url and tokens (default: run/city.json in MUSTER_HOME)"
+    )
     parser.add_argument("--scale", type=_positive, help="1 is a district's force (MUSTER_CITY_SCALE)")
     parser.add_argument("--seed", type=int, help="the same seed gives the same city (MUSTER_CITY_SEED)")
     parser.add_argument("--speed", type=_positive, help="city seconds per second (MUSTER_CITY_SPEED)")
-    parser.add_argument("--position-rate", type=_positive, metavar="N", help="report N positions a second, whatever the units do")
+    parser.add_argument(
+        "--position-rate", type=_positive, metavar="N", help="report N positions a second, whatever the units do"
+    )
     parser.add_argument("--no-memory", action="store_true", help="neither read nor write what outlives a restart")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)

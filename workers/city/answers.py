@@ -72,7 +72,11 @@ class Answers:
         if known is not None and (known.answered or known.attempt >= attempt):
             return []
         place = message.get("place") or {}
-        where = (float(place["lat"]), float(place["lon"])) if place.get("lat") is not None and place.get("lon") is not None else None
+        where = (
+            (float(place["lat"]), float(place["lon"]))
+            if place.get("lat") is not None and place.get("lon") is not None
+            else None
+        )
         task = _Task(order_id, unit_id, min(4, max(1, int(message.get("sev") or 4))), where, attempt)
         self.tasks[order_id] = task
         rng = dice(self._seed, "answer", order_id, attempt)
@@ -113,7 +117,10 @@ class Answers:
 
     def under_way(self, place: tuple[float, float]) -> bool:
         """Say whether a unit has an order for a place: as close as coordinates are written."""
-        return any(t.place is not None and abs(t.place[0] - place[0]) + abs(t.place[1] - place[1]) < 3e-6 for t in self.tasks.values())
+        return any(
+            t.place is not None and abs(t.place[0] - place[0]) + abs(t.place[1] - place[1]) < 3e-6
+            for t in self.tasks.values()
+        )
 
     def _step(self, task: _Task, step: str, at: int) -> list[Receipt]:
         rng = dice(self._seed, step, task.order_id)
@@ -170,4 +177,6 @@ class Answers:
         heapq.heappush(self._agenda, (at, self._n, task.order_id, step, task.attempt))
 
     def _say(self, task: _Task, receipt: str, at: int, *, reason: str = "", text: str = "") -> Receipt:
-        return Receipt(task.order_id, task.unit_id, receipt, at, f"{task.order_id}-{task.attempt}-{receipt}", reason, text)
+        return Receipt(
+            task.order_id, task.unit_id, receipt, at, f"{task.order_id}-{task.attempt}-{receipt}", reason, text
+        )

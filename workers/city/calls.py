@@ -41,7 +41,9 @@ class Open(msgspec.Struct, array_like=True):
 class Calls:
     """What happens in the city and who reports it; every instant is city time (ms)."""
 
-    def __init__(self, land: Land, answers: Answers, clock: CityClock, sources: set[str], scale: float, seed: int) -> None:
+    def __init__(
+        self, land: Land, answers: Answers, clock: CityClock, sources: set[str], scale: float, seed: int
+    ) -> None:
         self._land, self._answers, self._clock, self._sources = land, answers, clock, sources
         self._scale, self._seed = scale, seed
         self._run = _base36(clock.start // 1000)
@@ -150,7 +152,12 @@ class Calls:
         source = S_HOTLINE if S_HOTLINE in others else others[0]
         ref = f"{source.removeprefix('s-')}-{self._run}-{self._n}b"
         again = {k: v for k, v in body.items() if k not in ("reporter", "severity")}
-        again |= {"lat": round(body["lat"] + 0.0004, 6), "external_ref": ref, "event_id": f"{ref}-1", "occurred_at": self._clock.wall(at)}
+        again |= {
+            "lat": round(body["lat"] + 0.0004, 6),
+            "external_ref": ref,
+            "event_id": f"{ref}-1",
+            "occurred_at": self._clock.wall(at),
+        }
         self._push(at, Fact(source, "reports", again))
         one = Open(ref, source, body["category"], (again["lat"], again["lon"]), at + 15 * 60_000)
         self.open[ref] = one
@@ -205,7 +212,11 @@ def dispute_titles() -> list[tuple[str, list[str]]]:
 def invented_person(rng: Random, address: str) -> dict[str, str]:
     """Invent a person nobody can mistake for a real one, to have personal data that must be sealed."""
     name = rng.choice(_texts()["people"]["surnames"]) + f"虚构{rng.randint(1, 9999):04d}"
-    return {"name": name, "phone": f"000-{rng.randint(0, 9999):04d}-{rng.randint(0, 9999):04d}", "address": f"{address}(虚构)"}
+    return {
+        "name": name,
+        "phone": f"000-{rng.randint(0, 9999):04d}-{rng.randint(0, 9999):04d}",
+        "address": f"{address}(虚构)",
+    }
 
 
 @cache

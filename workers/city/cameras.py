@@ -20,7 +20,15 @@ CAMERAS_AT_SCALE_1 = 4000
 PRIVATE = 0.06
 BURST_EVERY_S, SINGLE_EVERY_S = 2400.0, 600.0
 BURST_RULES = (("crowd", 5), ("water", 3), ("road_blocked", 3), ("smoke", 2))
-SINGLE_RULES = (("road_blocked", 4), ("fall", 3), ("crowd", 3), ("smoke", 2), ("intrusion_zone", 3), ("water", 1), ("fire", 0.3))
+SINGLE_RULES = (
+    ("road_blocked", 4),
+    ("fall", 3),
+    ("crowd", 3),
+    ("smoke", 2),
+    ("intrusion_zone", 3),
+    ("water", 1),
+    ("fire", 0.3),
+)
 BROKEN_TOWNS, BROKEN = 4, 9
 """Towns whose cameras wait for repair, and how many in each (at scale 1)."""
 SWITCH_EVERY_S, SWITCH_OFF_S = 1500.0, 420.0
@@ -143,6 +151,12 @@ def _make(land: Land, total: int, seed: int) -> list[Camera]:
             private = rng.random() < PRIVATE
             where = f"{town.name}居民楼" if private else district.address(rng)
             made.append(
-                Camera(f"c{district.code}-{n + 1:04d}", f"{where}{rng.choice(_MOUNTS)}", town.code, district.place_in(town, rng), private)
+                Camera(
+                    f"c{district.code}-{n + 1:04d}",
+                    f"{where}{rng.choice(_MOUNTS)}",
+                    town.code,
+                    district.place_in(town, rng),
+                    private,
+                )
             )
     return made

@@ -30,7 +30,9 @@ BUSY_SHARE = 2 / 3
 class Fleet:
     """All units; every instant is city time (ms)."""
 
-    def __init__(self, units: list[Unit], land: Land, roads: Roads, seed: int, now: int, wall: Callable[[int], int]) -> None:
+    def __init__(
+        self, units: list[Unit], land: Land, roads: Roads, seed: int, now: int, wall: Callable[[int], int]
+    ) -> None:
         self.units = {u.id: u for u in units}
         self._land, self._roads, self._seed, self._wall = land, roads, seed, wall
         self._order = list(units)
@@ -107,7 +109,11 @@ class Fleet:
         if not u.on_duty or u.target:
             return None
         u.status = "out_of_service" if rng.random() < 0.2 else "busy"
-        reason = rng.choice(("车辆检修", "装备维护")) if u.status == "out_of_service" else rng.choice(("入户走访", "换班交接", "协助执法", "辖区宣传"))
+        reason = (
+            rng.choice(("车辆检修", "装备维护"))
+            if u.status == "out_of_service"
+            else rng.choice(("入户走访", "换班交接", "协助执法", "辖区宣传"))
+        )
         return self._item(u, at, status=u.status, reason=reason)
 
     def hears(self, unit_id: str, now: int) -> bool:
@@ -121,7 +127,7 @@ class Fleet:
         """Send a unit to a place; returns when it arrives."""
         u = self.units[unit_id]
         self._advance(u, at)
-        u.target, u.status = target, "available"
+        u.target = target
         self._walk(u, place, at, HURRY, dice(self._seed, "go", u.id, target))
         self._report_soon(u, at)
         seconds, here = 0.0, u.place
@@ -159,12 +165,16 @@ class Fleet:
                 rng = dice(self._seed, "walk", u.id, u.walks)
                 district = self._land.districts[u.area[:6]]
                 reach = district.towns[u.town].reach_km * KINDS[u.kind].beat
-                self._walk(u, district.outline.place_near(rng, u.home, reach * 0.5), max(u.stands_until, u.left_at), 1.0, rng)
+                self._walk(
+                    u, district.outline.place_near(rng, u.home, reach * 0.5), max(u.stands_until, u.left_at), 1.0, rng
+                )
             corner = u.way[0]
             length = metres(u.left, corner)
             arrives = u.left_at + int(length / u.pace * 1000)
             if length > 1:
-                u.heading = degrees(atan2((corner[1] - u.left[1]) * cos(radians(corner[0])), corner[0] - u.left[0])) % 360
+                u.heading = (
+                    degrees(atan2((corner[1] - u.left[1]) * cos(radians(corner[0])), corner[0] - u.left[0])) % 360
+                )
             if arrives > now:
                 part = (now - u.left_at) / max(1, arrives - u.left_at)
                 u.place = (u.left[0] + (corner[0] - u.left[0]) * part, u.left[1] + (corner[1] - u.left[1]) * part)

@@ -102,8 +102,12 @@ class District:
         for number, name, suffix in named:
             rng = dice(seed, "town", self.code, number)
             # Streets crowd around the middle of the district, towns lie all over it.
-            middle = self.outline.place_near(rng, entry.centre, spread) if suffix == "街道" else self.outline.any_place(rng)
-            self.towns.append(Town(self.code + number, name, suffix, middle, reach if suffix == "街道" else reach * 1.6))
+            middle = (
+                self.outline.place_near(rng, entry.centre, spread) if suffix == "街道" else self.outline.any_place(rng)
+            )
+            self.towns.append(
+                Town(self.code + number, name, suffix, middle, reach if suffix == "街道" else reach * 1.6)
+            )
 
     def place_in(self, town: Town, rng: Random) -> Place:
         """Draw a place in a town."""

@@ -129,7 +129,13 @@ def _unknown_unit(answer: Answer) -> bool:
 
 
 def _as_body(fix: Fix) -> dict[str, Any]:
-    body: dict[str, Any] = {"unit_id": fix.unit_id, "lat": fix.lat, "lon": fix.lon, "at": fix.at, "accuracy": fix.accuracy}
+    body: dict[str, Any] = {
+        "unit_id": fix.unit_id,
+        "lat": fix.lat,
+        "lon": fix.lon,
+        "at": fix.at,
+        "accuracy": fix.accuracy,
+    }
     if fix.speed is not None:
         body["speed"] = fix.speed
     if fix.heading is not None:

@@ -26,7 +26,9 @@ _log = logging.getLogger(__name__)
 class Terminal:
     """The connection, kept up for ever."""
 
-    def __init__(self, base_url: str, token: str, answers: Answers, now: Callable[[], int], wall: Callable[[int], int]) -> None:
+    def __init__(
+        self, base_url: str, token: str, answers: Answers, now: Callable[[], int], wall: Callable[[int], int]
+    ) -> None:
         self.url = base_url.rstrip("/").replace("http", "ws", 1) + "/terminal?fleet=1"
         self._token, self._answers, self._now, self._wall = token, answers, now, wall
         self._unconfirmed: dict[str, Receipt] = {}

@@ -61,7 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         base_url = given.url or here.url
         token = given.token or _own_token(here, mapping, given.url)
         rejects = given.rejects or Path.cwd() / f"{given.file.name.split('.')[0]}.rejects.tsv"
-        columns = (TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description:>8}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=said, transient=True) as shown:
             summary = replay(
                 given.file,
@@ -97,11 +103,13 @@ def report(summary: Summary, mapping: Mapping, console: Console) -> None:
     console.print(table)
     if summary.pace < 1:
         limit = FIX_SPAN_MS if summary.positions else FACT_SPAN_MS
-        console.print(f"The file spans more than {limit / 86_400_000:.3g} days: times were drawn together by {summary.pace:.3f}.")
+        console.print(
+            f"The file spans more than {limit / 86_400_000:.3g} days: times were drawn together by {summary.pace:.3f}."
+        )
     for reason, times in summary.reasons.most_common(SHOWN_REASONS):
         console.print(f"  {times:>8,} × {reason}", markup=False)
     if summary.rejects:
-        console.print(f"Each with its line and reason: {summary.rejects}", markup=False)
+        console.print(f"Each with its line and reason: {summary.rejects}", markup=False, soft_wrap=True)
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -109,17 +117,37 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="muster replay",
         description="Feed a CSV or TSV file (also gzipped) of incidents or positions through the API. "
-        "Sent again, the same rows have no second effect.",
+        "Sent again, the same incidents and statuses have no second effect.",
     )
     parser.add_argument("file", type=Path, help="the file; its first line names the columns")
-    parser.add_argument("--mapping", required=True, metavar="MAP", help=f"TOML file that says what the columns mean, or a shipped one: {shipped}")
-    parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="seconds of the file per second (default 1); 0: as fast as possible")
-    parser.add_argument("--shift-to", type=_instant, metavar="now|INSTANT", help="move the times: to now, or the first event to an instant (RFC 3339)")
+    parser.add_argument(
+        "--mapping",
+        required=True,
+        metavar="MAP",
+        help=f"TOML file that says what the columns mean, or a shipped one: {shipped}",
+    )
+    parser.add_argument(
+        "--speed",
+        type=_speed,
+        default=1.0,
+        metavar="N",
+        help="seconds of the file per second (default 1); 0: as fast as possible",
+    )
+    parser.add_argument(
+        "--shift-to",
+        type=_instant,
+        metavar="now|INSTANT",
+        help="move the times: to now, or the first event to an instant (RFC 3339)",
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="read only the first N rows")
-    parser.add_argument("--rejects", type=Path, metavar="FILE", help="where unusable rows are listed (default: FILE.rejects.tsv here)")
+    parser.add_argument(
+        "--rejects", type=Path, metavar="FILE", help="where unusable rows are listed (default: FILE.rejects.tsv here)"
+    )
     parser.add_argument("--url", help="address of another centre (default: this instance's); needs --token")
     parser.add_argument("--token", help="bearer token of the source (default: made for this instance)")
-    parser.add_argument("--ca-file", default="", metavar="PEM", help="authority of a centre with a certificate of its own")
+    parser.add_argument(
+        "--ca-file", default="", metavar="PEM", help="authority of a centre with a certificate of its own"
+    )
     return parser
 
 
@@ -128,7 +156,9 @@ def _own_token(here: settings_module.Settings, mapping: Mapping, url: str | None
     if url:
         raise MappingError("--token: a bearer token of the other centre is expected with --url")
     if not (here.home_dir / "data").is_dir() and not here.database_url:
-        raise MappingError(f"{here.home_dir}: no instance has been started here; start one with `muster up`, or give --url and --token")
+        raise MappingError(
+            f"{here.home_dir}: no instance has been started here; start one with `muster up`, or give --url and --token"
+        )
     from workers import prepare
 
     return prepare.source_token(here, mapping.source)

@@ -17,7 +17,9 @@ class BadRow(ValueError):
     """A line that is no row of this file."""
 
 
-def read_rows(path: Path, mapping: Mapping, passed: Callable[[int], None] | None = None) -> Iterator[tuple[int, Row | BadRow]]:
+def read_rows(
+    path: Path, mapping: Mapping, passed: Callable[[int], None] | None = None
+) -> Iterator[tuple[int, Row | BadRow]]:
     """Yield (line number, row by column name, or why it is none); the first line with the names is line 1.
 
     ``passed`` hears how many bytes of the file have been read.  Raises MappingError when a column the mapping
@@ -33,11 +35,15 @@ def read_rows(path: Path, mapping: Mapping, passed: Callable[[int], None] | None
             except StopIteration:
                 raise MappingError(f"{path.name}: a first line with the names of the columns is expected") from None
             if missing := sorted(mapping.columns() - set(names)):
-                raise MappingError(f"{path.name}: columns {', '.join(map(repr, missing))} are expected, as mapping {mapping.name!r} names them")
+                raise MappingError(
+                    f"{path.name}: columns {', '.join(map(repr, missing))} are expected, as mapping {mapping.name!r} names them"
+                )
             yield from _rows(reader, names, raw, passed)
 
 
-def _rows(reader: Any, names: list[str], raw: IO[bytes], passed: Callable[[int], None] | None) -> Iterator[tuple[int, Row | BadRow]]:
+def _rows(
+    reader: Any, names: list[str], raw: IO[bytes], passed: Callable[[int], None] | None
+) -> Iterator[tuple[int, Row | BadRow]]:
     count = 0
     while True:
         try:

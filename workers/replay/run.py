@@ -82,7 +82,13 @@ def replay(
 
 
 def understand(
-    file: Path, mapping: Mapping, spool: Spool, summary: Summary, rejects: Rejects, progress: Progress, limit: int | None = None
+    file: Path,
+    mapping: Mapping,
+    spool: Spool,
+    summary: Summary,
+    rejects: Rejects,
+    progress: Progress,
+    limit: int | None = None,
 ) -> tuple[Translator, bool]:
     """Read the file into the spool; returns the translator, which knows the units, and whether there are positions."""
     translator = Translator(mapping)

@@ -88,7 +88,9 @@ class Sender:
         self._refs.add(event.key)
         self._summary.incidents = len(self._refs)
 
-    async def _batches(self, queue: "asyncio.Queue[Event | None]", path: str, member: str, size: int, passed: Callable[[int], None]) -> None:
+    async def _batches(
+        self, queue: "asyncio.Queue[Event | None]", path: str, member: str, size: int, passed: Callable[[int], None]
+    ) -> None:
         ended = False
         while not ended:
             first = await queue.get()
@@ -99,7 +101,11 @@ class Sender:
             while len(batch) < size and not ended:
                 left = linger - asyncio.get_running_loop().time()
                 try:
-                    event = queue.get_nowait() if not queue.empty() else await asyncio.wait_for(queue.get(), max(0.001, left))
+                    event = (
+                        queue.get_nowait()
+                        if not queue.empty()
+                        else await asyncio.wait_for(queue.get(), max(0.001, left))
+                    )
                 except TimeoutError:
                     break
                 if event is None:
@@ -125,6 +131,12 @@ class Sender:
                 else:
                     self._summary.statuses += count
                 return
+            if len(wrong) + answer.more_faults >= len(batch):
+                # All of them are wrong, and probably for the same reason (a file of last year without --shift-to).
+                for n, event in enumerate(batch):
+                    if n not in wrong:
+                        self._refuse(event, next(iter(wrong.values())))
+                return
             if not wrong:
                 # Refused as a whole: find out which item it is.
                 if len(batch) == 1:
@@ -145,7 +157,11 @@ class Sender:
         tries = 0
         while True:
             answer = await self._api.post(path, body)
-            unknown = tries < UNKNOWN_UNIT_TRIES and any(f.key == "reason.unknown_unit" for f in answer.faults) and not answer.taken
+            unknown = (
+                tries < UNKNOWN_UNIT_TRIES
+                and any(f.key == "reason.unknown_unit" for f in answer.faults)
+                and not answer.taken
+            )
             if (answer.taken or answer.refused) and not unknown:
                 return answer
             if answer.status in (401, 403) or tries >= self._patience:

@@ -85,4 +85,6 @@ class Rejects:
 
 def _kind(reason: str) -> str:
     told = reason.partition(": ")[2] or reason
-    return " ".join(word for word in told.split() if not word.startswith(("'", '"')) and not any(ch.isdigit() for ch in word))
+    return " ".join(
+        word for word in told.split() if not word.startswith(("'", '"')) and not any(ch.isdigit() for ch in word)
+    )

@@ -31,7 +31,9 @@ class Timing(NamedTuple):
         return 0.0 if self.speed == 0 else max(0.0, (at - self.first) / self.speed / 1000)
 
 
-def make_timing(first: int, last: int, *, now: int, speed: float, shift_to: str | int | None, has_fixes: bool) -> Timing:
+def make_timing(
+    first: int, last: int, *, now: int, speed: float, shift_to: str | int | None, has_fixes: bool
+) -> Timing:
     """Decide the timing of a file that spans ``first`` to ``last``.
 
     ``shift_to``  ``"now"``, an instant in ms for the first event, or None for the times of the file

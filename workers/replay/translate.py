@@ -67,7 +67,11 @@ class Translator:
         }
         if (severity := choose(self._m.severity, row)) is not None:
             body["severity"] = int(severity)
-        for field, template, limit in (("title", rules.title, 200), ("text", rules.text, 4000), ("place_name", rules.place_name, 200)):
+        for field, template, limit in (
+            ("title", rules.title, 200),
+            ("text", rules.text, 4000),
+            ("place_name", rules.place_name, 200),
+        ):
             if filled := template.format_map(row).strip()[:limit]:
                 body[field] = filled
         if place is not None:
@@ -79,7 +83,9 @@ class Translator:
         found: list[Event] = []
         if ref not in self._bodies or rules.again == "report":
             # The id follows from what the row says: a row that stands twice in the file has one effect.
-            body["event_id"] = hashlib.blake2b(repr((ref, occurred, sorted(body.items()))).encode(), digest_size=12).hexdigest()
+            body["event_id"] = hashlib.blake2b(
+                repr((ref, occurred, sorted(body.items()))).encode(), digest_size=12
+            ).hexdigest()
             found.append(Event(told + shift, line, REPORT, ref, occurred + shift, body))
         self._bodies[ref] = body["category"]
         found += [Event(e.at + shift, line, e.kind, e.key, e.occurred_at + shift, e.body) for e in unit]
@@ -127,7 +133,11 @@ class Translator:
                 self.parts_left_out.append(f"{stamp.column}: earlier than the step before it")
                 continue
             last = at
-            body: dict[str, Any] = {"unit_id": unit_id, "status": stamp.status, "event_id": f"{ref}-{unit_id}-{stamp.column}"}
+            body: dict[str, Any] = {
+                "unit_id": unit_id,
+                "status": stamp.status,
+                "event_id": f"{ref}-{unit_id}-{stamp.column}",
+            }
             if stamp.reason:
                 body["reason"] = stamp.reason.format_map(row)[:200]
             found.append(Event(at, line, STATUS, unit_id, at, body))

@@ -18,7 +18,14 @@ def town() -> Town:
 
 
 def order(unit_id: str, n: int = 1, **given: Any) -> dict[str, Any]:
-    return {"order_id": f"DP-{n}", "unit_id": unit_id, "sev": 1, "attempt": 1, "status": "sending", "place": None} | given
+    return {
+        "order_id": f"DP-{n}",
+        "unit_id": unit_id,
+        "sev": 1,
+        "attempt": 1,
+        "status": "sending",
+        "place": None,
+    } | given
 
 
 def hearing(town: Town) -> list[str]:
@@ -131,7 +138,10 @@ def test_a_unit_with_two_orders_does_one_after_the_other(town):
     assert said == [(first, s) for s in steps] + [(second, s) for s in steps]
 
 
-@pytest.mark.parametrize(("status", "expected"), [("accepted", ["en_route", "on_scene", "done"]), ("en_route", ["on_scene", "done"]), ("on_scene", ["done"])])
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [("accepted", ["en_route", "on_scene", "done"]), ("en_route", ["on_scene", "done"]), ("on_scene", ["done"])],
+)
 def test_after_a_restart_a_unit_goes_on_where_its_order_stands(town, status, expected):
     unit_id = hearing(town)[0]
     u = town.city.fleet.units[unit_id]

@@ -60,7 +60,9 @@ def test_facts_arrive_in_order_although_the_centre_is_busy_and_away_in_between(c
 
 
 def test_a_refused_fact_is_counted_and_does_not_hold_up_the_next(centre):
-    centre.answer_with = lambda t, p, body: (422, {"title": "no", "errors": [{"field": "n", "reason": "odd", "key": "x"}]}) if body["n"] % 2 else None
+    centre.answer_with = lambda t, p, body: (
+        (422, {"title": "no", "errors": [{"field": "n", "reason": "odd", "key": "x"}]}) if body["n"] % 2 else None
+    )
 
     async def run() -> Courier:
         async with open_client(centre.url) as client:
@@ -81,7 +83,11 @@ def test_a_unit_the_centre_does_not_know_yet_is_tried_again(centre):
 
     def answer(token: str, path: str, body: dict[str, Any]) -> Any:
         tries.append(1)
-        return (422, {"errors": [{"field": "items[0].unit_id", "reason": "?", "key": "reason.unknown_unit"}]}) if len(tries) < 4 else None
+        return (
+            (422, {"errors": [{"field": "items[0].unit_id", "reason": "?", "key": "reason.unknown_unit"}]})
+            if len(tries) < 4
+            else None
+        )
 
     centre.answer_with = answer
 
@@ -127,7 +133,9 @@ def test_while_the_centre_is_away_only_the_latest_place_of_each_unit_is_kept(cen
             await until(lambda: centre.posts)
             await asyncio.sleep(0.1)
             positions.hand([Fix("u1", 23.1, 113.3, 6)])
-            await until(lambda: any("positions" in b and b["positions"][0]["at"] == 6 for b in centre.bodies("positions")))
+            await until(
+                lambda: any("positions" in b and b["positions"][0]["at"] == 6 for b in centre.bodies("positions"))
+            )
             task.cancel()
 
     asyncio.run(run())
@@ -145,7 +153,9 @@ class Answering:
 
     def take(self, message: dict[str, Any], now: int) -> list[Receipt]:
         self.orders.append(message)
-        return [Receipt(message["order_id"], message["unit_id"], "delivered", now, f"{message['order_id']}-1-delivered")]
+        return [
+            Receipt(message["order_id"], message["unit_id"], "delivered", now, f"{message['order_id']}-1-delivered")
+        ]
 
     def cancel(self, order_id: str, now: int) -> None:
         self.cancelled.append(order_id)

@@ -1,5 +1,6 @@
 """The force and its motion."""
 
+import itertools
 from collections import Counter, defaultdict
 
 from dashboard.config import load_profile
@@ -53,7 +54,7 @@ def test_units_that_stand_report_each_minute_and_those_that_move_every_ten_secon
         by_unit[fix.unit_id].append(fix)
     gaps = Counter()
     for own in by_unit.values():
-        for a, b in zip(own, own[1:], strict=False):
+        for a, b in itertools.pairwise(own):
             if not town.city.fleet.units[a.unit_id].silent_until:
                 gaps[b.at - a.at, bool(a.speed)] += 1
     assert set(gaps) == {(10_000, True), (60_000, False)}
@@ -143,7 +144,22 @@ def test_a_unit_that_is_sent_goes_there_by_road_at_its_speed():
     _, fixes = town.live(arrives - town.now + 30_000)
     assert distance_m(*unit.place, *target) < 1
     own = [f for f in fixes if f.unit_id == unit.id]
-    assert all(b.at - a.at == 10_000 for a, b in zip(own, own[1:], strict=False))
+    assert all(b.at - a.at == 10_000 for a, b in itertools.pairwise(own))
     fleet.free(unit.id, town.now)
     town.live(HOUR)
     assert distance_m(*unit.place, *target) > 1
+
+
+def test_a_unit_that_was_busy_with_its_own_business_says_when_it_is_free_again():
+    town = Town(scale=0.2)
+    town.open()
+    said, _ = town.live(6 * HOUR, tick=60_000, moving=False)
+    words = defaultdict(list)
+    for body in bodies(said, "unit-status"):
+        for item in body["items"]:
+            if "status" in item:
+                words[item["unit_id"]].append((item["status"], item.get("reason", "")))
+    assert len(words) > 20
+    for own in words.values():
+        assert all(status != "available" and reason for status, reason in own[::2])
+        assert all(word == ("available", "") for word in own[1::2])

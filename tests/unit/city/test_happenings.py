@@ -88,7 +88,9 @@ def test_every_incident_is_over_after_a_while_unless_a_unit_is_under_way(day):
     over = {b["external_ref"]: b["occurred_at"] for b in bodies(said, "reports") if b.get("closed")}
     assert set(over) <= set(opened)
     assert len(over) > 100
-    assert all(over[ref] - opened[ref] + 15 * MINUTE >= 10 * MINUTE and over[ref] - opened[ref] < 2 * HOUR for ref in over)
+    assert all(
+        over[ref] - opened[ref] + 15 * MINUTE >= 10 * MINUTE and over[ref] - opened[ref] < 2 * HOUR for ref in over
+    )
     still = set(opened) - set(over)
     assert still == set(town.city.calls.open)
 
@@ -131,7 +133,13 @@ def test_camera_alerts_come_in_bursts_of_neighbours_and_never_from_private_premi
     assert len(seen) > 15
     assert not private & {b["camera_id"] for b in seen}
     per_window = Counter((b["rule"], b["occurred_at"] // (3 * MINUTE)) for b in seen)
-    assert max(len({b["camera_id"] for b in seen if (b["rule"], b["occurred_at"] // (3 * MINUTE)) == w}) for w in per_window) >= 3
+    assert (
+        max(
+            len({b["camera_id"] for b in seen if (b["rule"], b["occurred_at"] // (3 * MINUTE)) == w})
+            for w in per_window
+        )
+        >= 3
+    )
 
 
 def test_cameras_go_off_line_by_streets_and_most_come_back(day):
@@ -196,7 +204,11 @@ def test_a_faster_clock_brings_more_but_never_reports_from_the_future():
 
 def test_what_a_silent_line_held_back_comes_when_it_is_up_again():
     outages = Outages(1, 0)
-    report, beat, other = Fact("s-12345", "reports", {}), Fact("s-12345", "heartbeats", {}), Fact("s-110", "reports", {})
+    report, beat, other = (
+        Fact("s-12345", "reports", {}),
+        Fact("s-12345", "heartbeats", {}),
+        Fact("s-110", "reports", {}),
+    )
     assert outages.pass_on([report, beat], FIRST_MS - 1) == [report, beat]
     assert 6 * MINUTE <= outages.end - outages.start <= 10 * MINUTE
     assert outages.pass_on([report, beat, other], FIRST_MS) == [other]

@@ -1,5 +1,6 @@
 """Where the city's things lie, and the ways between them."""
 
+import itertools
 from random import Random
 
 from dashboard.domain.geo import distance_m, inside
@@ -13,7 +14,9 @@ POND = [(23.03, 113.15), (23.03, 113.25), (23.07, 113.25), (23.07, 113.15)]
 
 def test_a_place_drawn_in_an_outline_lies_inside_it_and_not_in_its_holes():
     outline, rng = Outline([L_SHAPE, POND]), Random(1)
-    places = [outline.any_place(rng) for _ in range(3000)] + [outline.place_near(rng, (23.09, 113.2), 4) for _ in range(500)]
+    places = [outline.any_place(rng) for _ in range(3000)] + [
+        outline.place_near(rng, (23.09, 113.2), 4) for _ in range(500)
+    ]
     assert all(inside(lat, lon, L_SHAPE) and not inside(lat, lon, POND) for lat, lon in places)
     assert min(lat for lat, _ in places) < 23.01
     assert max(lat for lat, _ in places) > 23.29
@@ -49,7 +52,7 @@ def test_a_way_follows_the_crossings_without_a_gap_and_ends_at_the_door():
     start, end = (23.10, 113.20), (23.17, 113.33)
     for _ in range(20):
         way = [start, *roads.route(start, end, rng)]
-        steps = [distance_m(*a, *b) for a, b in zip(way, way[1:], strict=False)]
+        steps = [distance_m(*a, *b) for a, b in itertools.pairwise(way)]
         assert way[-1] == end
         assert max(steps) < 1.7 * SPACING_M
         assert sum(steps) < 2.2 * distance_m(*start, *end)

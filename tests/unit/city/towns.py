@@ -15,7 +15,9 @@ MINUTE = 60_000
 class Town:
     """A city and its time."""
 
-    def __init__(self, *, at: int = MONDAY_10, scale: float = 0.05, seed: int = 7, speed: float = 1.0, **given: Any) -> None:
+    def __init__(
+        self, *, at: int = MONDAY_10, scale: float = 0.05, seed: int = 7, speed: float = 1.0, **given: Any
+    ) -> None:
         self.now = at
         self.clock = CityClock(speed, lambda: self.now)
         given.setdefault("sources", HEARTBEAT_S)

@@ -108,7 +108,9 @@ class Centre:
         return self.desk.do(command, actor).id
 
     def report(self, n: int = 1, area: str = TOWN) -> str:
-        given = c.TakeReport(report_id=f"R-{n}", source="s-110", category="fire", title="明火", area=area, place=Place(23.1, 113.4))
+        given = c.TakeReport(
+            report_id=f"R-{n}", source="s-110", category="fire", title="明火", area=area, place=Place(23.1, 113.4)
+        )
         return self.do(given, SOURCE)
 
     def units(self, *ids: str, area: str = TOWN, on_duty: bool = True) -> None:
@@ -165,7 +167,14 @@ class Socket:
     def __init__(self, app: Any, address: str, actor: c.Actor | None) -> None:
         path, _, query = address.partition("?")
         state = {} if actor is None else {"actor": actor}
-        scope = {"type": "websocket", "path": path, "query_string": query.encode(), "headers": [], "state": state, "subprotocols": []}
+        scope = {
+            "type": "websocket",
+            "path": path,
+            "query_string": query.encode(),
+            "headers": [],
+            "state": state,
+            "subprotocols": [],
+        }
         self._in: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._in.put_nowait({"type": "websocket.connect"})

@@ -38,7 +38,14 @@ def test_a_frame_says_where_when_and_how_fast(fleet):
 
 @pytest.mark.parametrize(
     ("ago_ms", "age"),
-    [(0, 0), (5_999_900, 59_999), (6_000_000, 60_100), (24 * 3_600_000, 60_000 + 1_440), (10 * 86_400_000, 65_535), (-5_000, 0)],
+    [
+        (0, 0),
+        (5_999_900, 59_999),
+        (6_000_000, 60_100),
+        (24 * 3_600_000, 60_000 + 1_440),
+        (10 * 86_400_000, 65_535),
+        (-5_000, 0),
+    ],
 )
 def test_ages_are_tenths_then_minutes_and_never_negative(fleet, ago_ms, age):
     fleet.fold([Fix("U0", 23.1, 113.3, NOW - ago_ms)])
@@ -121,7 +128,11 @@ def test_positions_reach_the_pages_of_the_area_and_a_new_page_gets_all_of_them()
     run(test())
 
 
-@pytest.mark.parametrize("case", json.loads((Path(__file__).parents[2] / "vectors" / "frames.json").read_text()), ids=lambda case: case["name"])
+@pytest.mark.parametrize(
+    "case",
+    json.loads((Path(__file__).parents[2] / "vectors" / "frames.json").read_text()),
+    ids=lambda case: case["name"],
+)
 def test_the_frames_that_the_browser_is_tested_with_are_ours(case):
     pen, fleet = Pen(), Fleet()
     for id in case["slots"]:
@@ -130,5 +141,7 @@ def test_the_frames_that_the_browser_is_tested_with_are_ours(case):
     for step, frame in zip(case["steps"], case["frames"], strict=False):
         fleet.fold(Fix(*fix) for fix in step["fixes"])
         moved = fleet.moved()
-        made = fleet.frame(ALL, fleet.all_slots(""), step["now"]) if step["all"] else fleet.frame(SOME, moved, step["now"])
+        made = (
+            fleet.frame(ALL, fleet.all_slots(""), step["now"]) if step["all"] else fleet.frame(SOME, moved, step["now"])
+        )
         assert made.hex() == frame

@@ -309,7 +309,7 @@ def test_what_a_process_says_of_itself_is_for_the_administrator(centre):
 def test_the_page_of_a_session_that_ends_is_closed_within_two_seconds():
     async def test():
         ended: set[str] = set()
-        centre = Centre(is_live=lambda id: id not in ended)
+        centre = Centre(is_live=lambda session: session not in ended)
         async with centre.running():
             mine, other = centre.watch(actor=COMMANDER), centre.watch(actor=WALL)
             await until(lambda: mine.messages and other.messages)

@@ -132,7 +132,9 @@ def test_the_snapshot_over_http_is_that_of_the_socket(app, centre):
             assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
             ws = Socket(app, f"/live?view=wall&area={TOWN}", COMMANDER)
             snap, said = await ws.next("snap"), answer.json()
-            assert {k: said[k] for k in ("t", "v", "epoch", "cards")} == {k: snap[k] for k in ("t", "v", "epoch", "cards")}
+            assert {k: said[k] for k in ("t", "v", "epoch", "cards")} == {
+                k: snap[k] for k in ("t", "v", "epoch", "cards")
+            }
             await ws.leave()
 
     run(test())

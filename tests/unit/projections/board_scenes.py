@@ -48,7 +48,11 @@ class Pen:
         )  # fmt: skip
 
     def unit(self, id: str = "U1", *, area: str = TOWN, on_duty: bool = True) -> None:
-        self.write(f"unit:{id}", e.UnitRegistered(name=f"{id}组", unit_kind="patrol", capabilities=("fire",), members=5), area=area)
+        self.write(
+            f"unit:{id}",
+            e.UnitRegistered(name=f"{id}组", unit_kind="patrol", capabilities=("fire",), members=5),
+            area=area,
+        )
         if on_duty:
             self.write(f"unit:{id}", e.UnitDutyChanged(on_duty=True), area=area)
 
@@ -81,5 +85,3 @@ class Pen:
 
     def source(self, id: str, kind: str, *, area: str = "4401", cadence_s: int = 30) -> None:
         self.write(f"source:{id}", e.SourceRegistered(name=id, source_kind=kind, cadence_s=cadence_s), area=area)
-
-

@@ -1,12 +1,12 @@
 """The board: what is open, as cards, kept by folding events."""
 
 import pytest
-from tests.unit.projections.board_scenes import NOW, OTHER, TOWN, Pen
 
 from dashboard.domain import events as e
 from dashboard.domain.dispatch import Order
 from dashboard.projections.board import Board, day_start, trend_start
 from dashboard.projections.merge import TOMBS_KEPT
+from tests.unit.projections.board_scenes import NOW, OTHER, TOWN, Pen
 
 HOUR = 3_600_000
 
@@ -95,7 +95,10 @@ def test_ended_orders_stay_with_their_incident_and_go_with_it(pen):
     pen.write("incident:I1", e.IncidentClosed(outcome="resolved"))
     gone = {(c.kind, c.id): (c.after, c.v) for c in pen.board.take()}
     assert gone == {("incident", "I1"): (None, pen.position), ("order", "O1"): (None, pen.position)}
-    assert pen.board.snapshot("wall", TOWN)["tombs"] == {"incident": {"I1": pen.position}, "order": {"O1": pen.position}}
+    assert pen.board.snapshot("wall", TOWN)["tombs"] == {
+        "incident": {"I1": pen.position},
+        "order": {"O1": pen.position},
+    }
 
 
 def test_a_reopened_incident_comes_back_with_its_orders(pen):
@@ -170,7 +173,11 @@ def test_cameras_are_counts_by_area_source_and_health(pen):
         pen.write(f"camera:C{n}", e.CameraRegistered(name=f"C{n}", source="s-cam"))
     pen.write("camera:C0", e.CameraHealthChanged(health="offline", since=NOW))
     pen.write("camera:C1", e.CameraRegistered(name="C1", source="s-cam"), area=OTHER)
-    assert pen.board.camera_counts == {(TOWN, "s-cam", "online"): 1, (TOWN, "s-cam", "offline"): 1, (OTHER, "s-cam", "online"): 1}
+    assert pen.board.camera_counts == {
+        (TOWN, "s-cam", "online"): 1,
+        (TOWN, "s-cam", "offline"): 1,
+        (OTHER, "s-cam", "online"): 1,
+    }
     assert pen.board.take_camera_areas() == {TOWN, OTHER}
     pen.write("camera:C0", e.CameraHealthChanged(health="offline", since=NOW))
     assert pen.board.take_camera_areas() == set(), "nothing changed"
@@ -202,7 +209,9 @@ def test_an_order_of_an_incident_the_board_has_forgotten_leaves_nothing_behind(p
     pen.incident()
     pen.order()
     pen.write("incident:I1", e.IncidentClosed(outcome="resolved"))
-    assert isinstance(pen.board.states["order"]["O1"], Order), "an active order is shown whatever became of its incident"
+    assert isinstance(pen.board.states["order"]["O1"], Order), (
+        "an active order is shown whatever became of its incident"
+    )
     pen.write("order:O1", e.OrderCancelled())
     assert card(pen, "order", "O1") is None
     assert dict(pen.board._orders_of) == {"I1": set()} or dict(pen.board._orders_of) == {}

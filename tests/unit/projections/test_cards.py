@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from tests.unit.projections.board_scenes import NOW, TOWN, Pen
 
 from dashboard import access
 from dashboard.domain import events as e
 from dashboard.projections import cards
 from dashboard.projections.summary import VIEW_PARTS
+from tests.unit.projections.board_scenes import NOW, TOWN, Pen
 
 FIELDS = {
     "incident": "no title category sev status at place owner opened_at occurred_at taken_at engaged_at people reports source",
@@ -32,7 +32,11 @@ def pen() -> Pen:
     pen.alarm("order_overdue", "order:O1")
     pen.case()
     pen.source("s-110", "incidents")
-    pen.write("level:4401", e.LevelProposed(level="II", reason="台风红色预警", by="commander:li", proposal_id="P1"), area="4401")
+    pen.write(
+        "level:4401",
+        e.LevelProposed(level="II", reason="台风红色预警", by="commander:li", proposal_id="P1"),
+        area="4401",
+    )
     pen.write("camera_alert:A1", e.CameraAlertRaised(camera_id="C1", rule="smoke", severity=2, confidence=0.91))
     return pen
 
@@ -78,7 +82,9 @@ def test_numbers_are_shown_short_and_places_as_a_pair(pen):
     assert (card["no"], card["at"], card["place"]) == ("INC-1123-0001", [23.1, 113.4], "某路口")
 
 
-@pytest.mark.parametrize(("value", "word"), [(0.8, "high"), (0.79, "medium"), (0.5, "medium"), (0.1, "low"), (None, None)])
+@pytest.mark.parametrize(
+    ("value", "word"), [(0.8, "high"), (0.79, "medium"), (0.5, "medium"), (0.1, "low"), (None, None)]
+)
 def test_confidence_is_a_word(value, word):
     assert cards.confidence(value) == word
 

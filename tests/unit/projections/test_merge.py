@@ -50,5 +50,7 @@ def test_what_a_snapshot_brought_is_not_changed_by_later_messages() -> None:
     kept = json.loads(json.dumps(snap))
     picture = Picture()
     picture.receive(snap)
-    picture.receive({"t": "delta", "seq": 5, "now": 1, "put": {"unit": {"U2": {"id": "U2", "v": 9}}}, "drop": {"unit": {"U1": 9}}})
+    picture.receive(
+        {"t": "delta", "seq": 5, "now": 1, "put": {"unit": {"U2": {"id": "U2", "v": 9}}}, "drop": {"unit": {"U1": 9}}}
+    )
     assert snap == kept

@@ -1,10 +1,10 @@
 """The counters of a screen, and how old they are."""
 
 import pytest
-from tests.unit.projections.board_scenes import NOW, OTHER, TOWN, Pen
 
 from dashboard.domain import events as e
 from dashboard.projections.summary import PARTS, Freshness, Summary, stale_units
+from tests.unit.projections.board_scenes import NOW, OTHER, TOWN, Pen
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -54,7 +54,12 @@ def test_incidents_of_today_and_of_the_last_24_hours(pen):
     pen.incident("I3", sev=2)
     pen.write("incident:I3", e.IncidentClosed(outcome="resolved"))
     found = parts(pen)
-    assert numbers(found["incidents"]) == {"open": 2, "today": 2, "closed_today": 1, "by_sev": {"1": 1, "2": 1, "3": 0, "4": 0}}
+    assert numbers(found["incidents"]) == {
+        "open": 2,
+        "today": 2,
+        "closed_today": 1,
+        "by_sev": {"1": 1, "2": 1, "3": 0, "4": 0},
+    }
     hours = found["trend"]["hours"]
     assert len(hours) == 24
     assert hours[-1] == [midnight + HOUR, 2]
@@ -119,7 +124,13 @@ def test_disputes_with_their_cards_and_categories(pen):
     pen.case("D2", category="labour", accepted_at=NOW - DAY)
     pen.write("dispute:D1", e.DisputeCarded(card="red"))
     found = numbers(parts(pen)["disputes"])
-    assert found == {"open": 2, "red": 1, "yellow": 0, "by_category": {"labour": 1, "neighbour": 1}, "oldest_at": NOW - DAY}
+    assert found == {
+        "open": 2,
+        "red": 1,
+        "yellow": 0,
+        "by_category": {"labour": 1, "neighbour": 1},
+        "oldest_at": NOW - DAY,
+    }
 
 
 def test_a_camera_whose_source_is_silent_is_neither_on_nor_off(pen):
@@ -138,7 +149,12 @@ def test_a_sum_is_as_old_as_its_worst_source_and_says_which(pen):
     pen.source("s-110", "incidents", cadence_s=30)
     pen.source("s-12345", "hotline", cadence_s=60)
     pen.source("s-fleet", "positions", cadence_s=10)
-    vitals = {"pulse": (NOW, {}), "source:s-110": (NOW - 5_000, {}), "source:s-12345": (NOW - 13 * 60_000, {}), "source:s-fleet": (NOW, {})}
+    vitals = {
+        "pulse": (NOW, {}),
+        "source:s-110": (NOW - 5_000, {}),
+        "source:s-12345": (NOW - 13 * 60_000, {}),
+        "source:s-fleet": (NOW, {}),
+    }
     found = parts(pen, vitals=vitals)
     assert {p: (v["state"], v["behind"]) for p, v in found.items()} == {
         "alarms": ("live", []), "orders": ("live", []), "units": ("live", []), "disputes": ("live", []), "cameras": ("live", []),
@@ -147,7 +163,9 @@ def test_a_sum_is_as_old_as_its_worst_source_and_says_which(pen):
     assert found["incidents"]["as_of"] == NOW - 13 * 60_000
 
 
-@pytest.mark.parametrize(("age_ms", "state"), [(3_000, "live"), (3_001, "late"), (10_001, "stale"), (60_001, "lost"), (None, "lost")])
+@pytest.mark.parametrize(
+    ("age_ms", "state"), [(3_000, "live"), (3_001, "late"), (10_001, "stale"), (60_001, "lost"), (None, "lost")]
+)
 def test_without_our_own_pulse_nothing_is_live(pen, age_ms, state):
     vitals = {} if age_ms is None else {"pulse": (NOW - age_ms, {})}
     assert {p["state"] for p in parts(pen, vitals=vitals).values()} == {state}

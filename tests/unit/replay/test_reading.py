@@ -88,7 +88,11 @@ def read(folder: Path, text: str, rules: str = INCIDENTS, limit: int | None = No
 def test_csv_tsv_and_gzip_are_read_alike_with_line_numbers(tmp_path):
     rules = mapping(tmp_path)
     comma = file(tmp_path, HEADER + '1,2020-01-01 00:00:00,Fire,"(23.1, 113.3)",a,2,E1\n')
-    tab = file(tmp_path, (HEADER + "1,2020-01-01 00:00:00,Fire,(23.1; 113.3),a,2,E1\n").replace(",", "\t").replace(";", ","), "log.tsv")
+    tab = file(
+        tmp_path,
+        (HEADER + "1,2020-01-01 00:00:00,Fire,(23.1; 113.3),a,2,E1\n").replace(",", "\t").replace(";", ","),
+        "log.tsv",
+    )
     zipped = tmp_path / "log.csv.gz"
     zipped.write_bytes(gzip.compress(comma.read_bytes()))
     rows = [list(read_rows(path, rules)) for path in (comma, tab, zipped)]
@@ -111,7 +115,9 @@ def test_a_row_with_too_few_columns_and_a_torn_gzip_are_named_and_the_rest_is_re
 
 
 def test_a_column_the_mapping_needs_and_the_file_lacks_is_named(tmp_path):
-    with pytest.raises(MappingError, match=r"log.csv: columns 'n', 'road' are expected, as mapping 'test log' names them"):
+    with pytest.raises(
+        MappingError, match=r"log.csv: columns 'n', 'road' are expected, as mapping 'test log' names them"
+    ):
         list(read_rows(file(tmp_path, "no,at,type,where,units\n"), mapping(tmp_path)))
 
 
@@ -176,7 +182,9 @@ def test_the_same_row_twice_has_the_same_id_and_another_row_of_the_incident_its_
 
 def test_a_row_that_repeats_its_incident_is_no_further_report_where_the_mapping_says_so(tmp_path):
     rules = INCIDENTS.replace('place = "where"', 'place = "where"\nagain = "ignore"')
-    events, _, _ = read(tmp_path, HEADER + "1,2020-01-01 08:00:00,Fire,,a,,E1\n1,2020-01-01 08:00:00,Fire,,a,,E2\n", rules)
+    events, _, _ = read(
+        tmp_path, HEADER + "1,2020-01-01 08:00:00,Fire,,a,,E1\n1,2020-01-01 08:00:00,Fire,,a,,E2\n", rules
+    )
     assert [e.kind for e in events] == [REPORT, CLOSING]
 
 
@@ -230,7 +238,9 @@ def test_a_stamp_before_the_step_ahead_of_it_is_left_out_and_said():
 
 def test_a_call_that_crosses_midnight_keeps_its_own_pace_when_days_are_folded():
     translator = Translator(load_mapping("sf_fire"))
-    events = translator.events(2, UNIT_ROW) + translator.events(3, UNIT_ROW | {"Unit ID": "T5", "Dispatch DtTm": "01/11/2009 12:02:00 AM"})
+    events = translator.events(2, UNIT_ROW) + translator.events(
+        3, UNIT_ROW | {"Unit ID": "T5", "Dispatch DtTm": "01/11/2009 12:02:00 AM"}
+    )
     by_unit = {e.key: e.at for e in events if e.kind == STATUS and e.body["reason"].startswith("dispatched")}
     assert by_unit["sf-T5"] - by_unit["sf-E21"] == 60_000
     assert all(e.at >= events[0].occurred_at for e in events)
@@ -278,7 +288,13 @@ def test_the_spool_gives_events_back_in_the_order_of_time_whatever_the_file_was(
         for line, at in enumerate((50, 10, 30, 10, 50)):
             spool.add(event(at, line))
         assert [(e.at, e.line) for e in spool.by_time()] == [(10, 1), (10, 3), (30, 2), (50, 0), (50, 4)]
-        assert [(e.at, e.line) for e in spool.by_time(newest_first=True)] == [(10, 3), (10, 1), (30, 2), (50, 4), (50, 0)]
+        assert [(e.at, e.line) for e in spool.by_time(newest_first=True)] == [
+            (10, 3),
+            (10, 1),
+            (30, 2),
+            (50, 4),
+            (50, 0),
+        ]
         assert spool.span == (10, 50)
 
 

@@ -1,5 +1,6 @@
 """A replay from end to end against a centre that records what it gets."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,8 +92,22 @@ def test_a_batch_that_is_refused_without_a_word_is_divided_until_the_culprit_is_
     assert [line.split("\t")[0] for line in (tmp_path / "r.tsv").read_text().splitlines()[1:]] == ["6", "13"]
 
 
+def test_a_batch_that_is_wrong_in_every_item_is_sent_once(centre, tmp_path):
+    def answer(token: str, path: str, body: dict[str, Any]) -> Any:
+        named = [{"field": f"positions[{i}].at", "reason": "too long ago", "key": "reason.ancient"} for i in range(5)]
+        return (422, {"errors": named, "more_errors": 15}) if path == "positions" else None
+
+    centre.answer_with = answer
+    text = TRACKS + "".join(f"A,23.1,113.3,{1_600_000_000 + n},,\n" for n in range(20))
+    summary = sent(centre, tmp_path, text, FIXES, shift_to=None)
+    assert (summary.positions, summary.refused) == (0, 20)
+    assert summary.reasons == {"fix: at too long ago": 20}
+
+
 def test_a_refused_report_is_listed_and_its_incident_does_not_count(centre, tmp_path):
-    centre.answer_with = lambda t, p, b: (422, {"detail": "no", "errors": [{"field": "title", "reason": "rude"}]}) if b["external_ref"] == "2" else None
+    centre.answer_with = lambda t, p, b: (
+        (422, {"detail": "no", "errors": [{"field": "title", "reason": "rude"}]}) if b["external_ref"] == "2" else None
+    )
     text = HEADER + "1,2020-01-01 08:00:00,Fire,,a,,E1\n2,2020-01-01 08:00:00,Fire,,a,,E1\n"
     summary = sent(centre, tmp_path, text, INCIDENTS)
     assert (summary.incidents, summary.reports, summary.refused) == (1, 1, 2)
@@ -123,7 +138,7 @@ def test_live_events_come_at_the_pace_of_the_file(centre, tmp_path):
     text = HEADER + "".join(f"{n},2020-01-01 08:00:{n:02d},Fire,,a,,E\n" for n in range(6))
     summary = sent(centre, tmp_path, text, INCIDENTS.replace("closes_after_min = 30", ""), speed=10)
     instants = [b["occurred_at"] for b in centre.bodies("reports")]
-    assert [round((b - a) / 100) for a, b in zip(instants, instants[1:], strict=False)] == [1] * 5
+    assert [round((b - a) / 100) for a, b in itertools.pairwise(instants)] == [1] * 5
     assert summary.seconds >= 0.5
 
 
@@ -137,7 +152,21 @@ def test_the_command_prints_counts_and_names_the_list_of_rejects(centre, tmp_pat
     monkeypatch.chdir(tmp_path)
     log = file(tmp_path, HEADER + "1,2020-01-01 08:00:00,Fire,,a,,E\n,,,,,,\n")
     mapping(tmp_path)
-    status = main([str(log), "--mapping", str(tmp_path / "map.toml"), "--url", centre.url, "--token", "t", "--speed", "0", "--shift-to", "now"])
+    status = main(
+        [
+            str(log),
+            "--mapping",
+            str(tmp_path / "map.toml"),
+            "--url",
+            centre.url,
+            "--token",
+            "t",
+            "--speed",
+            "0",
+            "--shift-to",
+            "now",
+        ]
+    )
     said = capsys.readouterr().out
     assert status == 0
     assert "rows unusable" in said

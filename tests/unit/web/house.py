@@ -81,7 +81,13 @@ class House:
                 master = UnitRegistered(name=f"应急 {unit_id}", unit_kind="minimum", source=source)
                 tx.record(
                     NewEvents(
-                        kind="unit", id=unit_id, area=area, events=[master], expected_version=0, occurred_at=self.clock.now(), actor=f"source:{source}"
+                        kind="unit",
+                        id=unit_id,
+                        area=area,
+                        events=[master],
+                        expected_version=0,
+                        occurred_at=self.clock.now(),
+                        actor=f"source:{source}",
                     )
                 )
 
@@ -108,7 +114,9 @@ class Visitor:
         self.cookies = httpx.Cookies()
         self._browser = browser
 
-    def ask(self, method: str, path: str, *, same_origin: bool = True, follow: bool = False, **more: Any) -> httpx.Response:
+    def ask(
+        self, method: str, path: str, *, same_origin: bool = True, follow: bool = False, **more: Any
+    ) -> httpx.Response:
         """Send one request."""
         headers = {k.lower(): v for k, v in more.pop("headers", {}).items()}
         if self._browser:
@@ -118,7 +126,9 @@ class Visitor:
 
         async def go() -> httpx.Response:
             transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url=HOST, cookies=self.cookies, follow_redirects=follow) as client:
+            async with httpx.AsyncClient(
+                transport=transport, base_url=HOST, cookies=self.cookies, follow_redirects=follow
+            ) as client:
                 answer = await client.request(method, path, headers=headers, **more)
                 self.cookies = client.cookies
                 return answer
@@ -143,7 +153,11 @@ class Source(Visitor):
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Send one request below /api/v1 with the token."""
-        headers = {"authorization": f"Bearer {self._token}", "accept-language": "en", **{k.lower(): v for k, v in more.pop("headers", {}).items()}}
+        headers = {
+            "authorization": f"Bearer {self._token}",
+            "accept-language": "en",
+            **{k.lower(): v for k, v in more.pop("headers", {}).items()},
+        }
         return super().ask(method, f"/api/v1{path}", headers=headers, **more)
 
 

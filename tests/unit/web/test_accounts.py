@@ -98,7 +98,9 @@ def test_of_two_that_use_a_link_at_once_one_gets_in(accounts):
     token = accounts.one_time_link("li")
 
     async def go():
-        return await asyncio.gather(*(asyncio.to_thread(accounts.redeem, token) for _ in range(4)), return_exceptions=True)
+        return await asyncio.gather(
+            *(asyncio.to_thread(accounts.redeem, token) for _ in range(4)), return_exceptions=True
+        )
 
     results = asyncio.run(go())
     assert sum(not isinstance(r, Exception) for r in results) == 1
@@ -175,7 +177,14 @@ def test_changing_rights_or_password_ends_the_sessions_that_carry_the_old_ones(a
 def test_accounts_are_checked(accounts):
     with pytest.raises(Conflict):
         accounts.create_account("LI", "x", "leader")
-    for wrong in ({"username": ""}, {"username": "a b"}, {"role": "king"}, {"role": "worker"}, {"scope": "x"}, {"password": "short"}):
+    for wrong in (
+        {"username": ""},
+        {"username": "a b"},
+        {"role": "king"},
+        {"role": "worker"},
+        {"scope": "x"},
+        {"password": "short"},
+    ):
         given = {"username": "new", "name": "n", "role": "leader", "scope": "4401", **wrong}
         with pytest.raises(Invalid):
             accounts.create_account(**given)

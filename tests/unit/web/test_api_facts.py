@@ -13,17 +13,35 @@ from datasource.web.api_gauge import Limits
 from datasource.web.api_wire import MemoryWire, Readings
 from tests.unit.web.house import HOST, OTHER_TOKEN, START, House, Source, house, problem_fields
 
-REPORT = {"category": "fire", "title": "仓库明火", "text": "有浓烟", "occurred_at": START - 30_000, "lat": 23.1065, "lon": 113.4592, "area": "440112"}
+REPORT = {
+    "category": "fire",
+    "title": "仓库明火",
+    "text": "有浓烟",
+    "occurred_at": START - 30_000,
+    "lat": 23.1065,
+    "lon": 113.4592,
+    "area": "440112",
+}
 
 
 def test_a_report_is_kept_as_a_fact_that_ingest_can_apply(centre, source):
-    answer = source.post("/reports", json={**REPORT, "external_ref": "CAD-1", "people": 3, "severity": 2}, headers={"Idempotency-Key": "k1"})
+    answer = source.post(
+        "/reports",
+        json={**REPORT, "external_ref": "CAD-1", "people": 3, "severity": 2},
+        headers={"Idempotency-Key": "k1"},
+    )
     assert answer.status_code == 202, answer.text
     assert answer.json()["duplicate"] is False
     [(fact, command)] = centre.facts()
     assert (fact.id, fact.kind, fact.source, fact.received_at) == (answer.json()["id"], "TakeReport", "s-fleet", START)
     assert isinstance(command, c.TakeReport)
-    assert (command.category, command.severity, command.area, command.people, command.external_ref) == ("fire", 2, "440112", 3, "CAD-1")
+    assert (command.category, command.severity, command.area, command.people, command.external_ref) == (
+        "fire",
+        2,
+        "440112",
+        3,
+        "CAD-1",
+    )
     assert command.occurred_at == START - 30_000
     assert command.place is not None
     assert (command.place.lat, command.place.lon) == (23.1065, 113.4592)
@@ -78,7 +96,10 @@ def test_a_wrong_report_is_refused_and_the_answer_names_field_and_reason(quiet, 
 
 
 def test_every_wrong_field_is_named_at_once_where_decoding_went_well(refused):
-    answer = refused.post("/reports", json={**REPORT, "category": "nonsense", "occurred_at": START + 999_000, "lat": 0, "lon": 0, "area": "11"})
+    answer = refused.post(
+        "/reports",
+        json={**REPORT, "category": "nonsense", "occurred_at": START + 999_000, "lat": 0, "lon": 0, "area": "11"},
+    )
     assert problem_fields(answer) == {
         "category": "reason.choice_known",
         "occurred_at": "reason.future",
@@ -133,14 +154,18 @@ def test_what_is_not_json_is_refused(refused, body):
     problem_fields(answer)
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=gbk", ""])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=gbk", ""]
+)
 def test_another_content_type_is_refused(refused, kind):
     answer = refused.post("/reports", content=json.dumps(REPORT), headers={"Content-Type": kind})
     assert answer.status_code == 415
 
 
 def test_a_compressed_body_is_refused(refused):
-    answer = refused.post("/reports", content=b"x", headers={"Content-Type": "application/json", "Content-Encoding": "gzip"})
+    answer = refused.post(
+        "/reports", content=b"x", headers={"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    )
     assert answer.status_code == 415
 
 
@@ -161,7 +186,9 @@ def test_a_body_that_grows_too_large_without_announcing_it_is_cut_off(centre):
     async def go():
         async with httpx.AsyncClient(transport=httpx.ASGITransport(centre.door), base_url=HOST) as client:
             return await client.post(
-                "/api/v1/reports", content=endless(), headers={"Content-Type": "application/json", "Authorization": f"Bearer {OTHER_TOKEN}"}
+                "/api/v1/reports",
+                content=endless(),
+                headers={"Content-Type": "application/json", "Authorization": f"Bearer {OTHER_TOKEN}"},
             )
 
     assert asyncio.run(go()).status_code == 413
@@ -179,20 +206,33 @@ def test_a_body_that_trickles_in_too_slowly_is_given_up(centre, monkeypatch):
     said = []
 
     async def receive():
-        if messages:
-            return messages.pop()
-        await asyncio.sleep(30)
+        if not messages:
+            await asyncio.sleep(30)
+        return messages.pop()
 
     async def send(message):
         said.append(message)
 
-    headers = [(b"authorization", f"Bearer {OTHER_TOKEN}".encode()), (b"content-type", b"application/json"), (b"host", b"x")]
-    scope = {"type": "http", "method": "POST", "path": "/api/v1/reports", "query_string": b"", "headers": headers, "client": ("1.2.3.4", 1)}
+    headers = [
+        (b"authorization", f"Bearer {OTHER_TOKEN}".encode()),
+        (b"content-type", b"application/json"),
+        (b"host", b"x"),
+    ]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/api/v1/reports",
+        "query_string": b"",
+        "headers": headers,
+        "client": ("1.2.3.4", 1),
+    }
     asyncio.run(asyncio.wait_for(centre.door(scope, receive, send), 5))
     assert said[0]["status"] == 408
 
 
-@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic dTpw"}, {"Authorization": "Bearer "}])
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic dTpw"}, {"Authorization": "Bearer "}]
+)
 def test_without_a_good_token_nothing_is_taken(quiet, headers):
     from tests.unit.web.house import Visitor
 
@@ -233,7 +273,9 @@ def test_another_method_is_405_and_says_which_are_allowed(refused):
 def test_the_same_key_with_the_same_body_has_one_effect(centre, source):
     first = source.post("/reports", json=REPORT, headers={"Idempotency-Key": "abc"})
     reordered = json.dumps(dict(reversed(REPORT.items())), indent=1)
-    second = source.post("/reports", content=reordered, headers={"Idempotency-Key": '"abc"', "Content-Type": "application/json"})
+    second = source.post(
+        "/reports", content=reordered, headers={"Idempotency-Key": '"abc"', "Content-Type": "application/json"}
+    )
     assert (first.status_code, second.status_code) == (202, 202)
     assert second.json() == {**first.json(), "duplicate": True}
     assert len(centre.facts()) == 1
@@ -277,7 +319,9 @@ def test_without_a_key_each_request_counts(centre, source):
 
 @pytest.mark.parametrize("key", ["x" * 201, "tab\there"])
 def test_a_key_that_cannot_be_is_refused(refused, key):
-    assert problem_fields(refused.post("/reports", json=REPORT, headers={"Idempotency-Key": key})) == {"Idempotency-Key": "reason.key"}
+    assert problem_fields(refused.post("/reports", json=REPORT, headers={"Idempotency-Key": key})) == {
+        "Idempotency-Key": "reason.key"
+    }
 
 
 # --- personal data ----------------------------------------------------------------------
@@ -298,12 +342,21 @@ def test_personal_data_never_reaches_the_stream_in_clear(centre, source):
 
 def test_parties_of_a_case_are_sealed_and_only_counted(centre, source):
     people = [{"name": "甲某隐"}, {"name": "乙某隐"}]
-    body = {"title": "欠薪", "category": "labour", "area": "440112", "accepted_at": START - 400 * 86_400_000, "parties": people}
+    body = {
+        "title": "欠薪",
+        "category": "labour",
+        "area": "440112",
+        "accepted_at": START - 400 * 86_400_000,
+        "parties": people,
+    }
     assert source.post("/disputes", json=body).status_code == 202
     assert "某隐" not in centre.raw_facts().decode()
     command = centre.facts()[0][1]
     assert command.party_count == 2
-    assert [p["name"] for p in centre.vault.open(command.parties.key_id, command.parties.box)["parties"]] == ["甲某隐", "乙某隐"]
+    assert [p["name"] for p in centre.vault.open(command.parties.key_id, command.parties.box)["parties"]] == [
+        "甲某隐",
+        "乙某隐",
+    ]
 
 
 def test_two_reports_of_one_incident_share_the_key_of_the_case(centre, source):
@@ -327,13 +380,23 @@ def test_a_place_known_by_name_only_stays_with_the_report(centre, source):
 
 
 def test_a_camera_alert_comes_in(centre, source):
-    body = {"camera_id": "C1", "rule": "smoke", "occurred_at": START, "confidence": 0.8, "still_url": "https://cam.example/1.jpg"}
+    body = {
+        "camera_id": "C1",
+        "rule": "smoke",
+        "occurred_at": START,
+        "confidence": 0.8,
+        "still_url": "https://cam.example/1.jpg",
+    }
     assert source.post("/camera-alerts", json=body).status_code == 202
     command = centre.facts()[0][1]
     assert (command.camera_id, command.rule, command.confidence, command.source) == ("C1", "smoke", 0.8, "s-fleet")
     assert problem_fields(source.post("/camera-alerts", json={**body, "rule": "face"})) == {"rule": "reason.choice"}
-    assert problem_fields(source.post("/camera-alerts", json={**body, "confidence": 1.2})) == {"confidence": "reason.range"}
-    assert problem_fields(source.post("/camera-alerts", json={**body, "still_url": "javascript:x"})) == {"still_url": "reason.pattern"}
+    assert problem_fields(source.post("/camera-alerts", json={**body, "confidence": 1.2})) == {
+        "confidence": "reason.range"
+    }
+    assert problem_fields(source.post("/camera-alerts", json={**body, "still_url": "javascript:x"})) == {
+        "still_url": "reason.pattern"
+    }
 
 
 def test_unit_status_comes_in_singly_and_in_batches(centre, source):
@@ -353,7 +416,11 @@ def test_a_batch_of_status_names_all_its_wrong_items_and_takes_none(centre, sour
     items = [good, {**good, "status": "asleep"}, {"unit_id": "U1", "occurred_at": START, "on_duty": "yes"}]
     answer = source.post("/unit-status", json={"items": items})
     assert problem_fields(answer) == {"items[1].status": "reason.choice", "items[2].on_duty": "reason.type"}
-    items = [good, {"unit_id": "GHOST", "on_duty": True, "occurred_at": START + 999_000}, {"unit_id": "U1", "occurred_at": START}]
+    items = [
+        good,
+        {"unit_id": "GHOST", "on_duty": True, "occurred_at": START + 999_000},
+        {"unit_id": "U1", "occurred_at": START},
+    ]
     answer = source.post("/unit-status", json={"items": items})
     assert problem_fields(answer) == {
         "items[1].unit_id": "reason.unknown_unit",
@@ -377,13 +444,19 @@ def test_a_receipt_comes_in(centre, source):
     command = centre.facts()[0][1]
     assert (command.order_id, command.receipt, command.device_at) == ("O1", "accepted", START - 1000)
     assert problem_fields(source.post("/receipts", json={**body, "receipt": "maybe"})) == {"receipt": "reason.choice"}
-    assert problem_fields(source.post("/receipts", json={**body, "receipt": "declined", "reason": "lazy"})) == {"reason": "reason.choice_known"}
-    assert problem_fields(source.post("/receipts", json={**body, "unit_id": "U9"})) == {"unit_id": "reason.unknown_unit"}
+    assert problem_fields(source.post("/receipts", json={**body, "receipt": "declined", "reason": "lazy"})) == {
+        "reason": "reason.choice_known"
+    }
+    assert problem_fields(source.post("/receipts", json={**body, "unit_id": "U9"})) == {
+        "unit_id": "reason.unknown_unit"
+    }
 
 
 def test_a_telephone_with_a_wrong_clock_can_still_answer(centre, source):
     centre.register("U1")
-    answer = source.post("/receipts", json={"order_id": "O1", "unit_id": "U1", "receipt": "accepted", "device_at": START + 3_600_000})
+    answer = source.post(
+        "/receipts", json={"order_id": "O1", "unit_id": "U1", "receipt": "accepted", "device_at": START + 3_600_000}
+    )
     assert answer.status_code == 202
     assert answer.json()["adjusted"] == ["device_at"]
     command = centre.facts()[0][1]
@@ -397,7 +470,16 @@ def test_units_of_another_source_are_unknown_to_this_one(centre, source):
 
 
 def test_units_are_registered_and_known_from_then_on(centre, source):
-    unit = {"unit_id": "U7", "name": "应急七组", "kind": "minimum", "area": "440112101000", "capabilities": ["crowd"], "members": 7, "lat": 23.1, "lon": 113.4}
+    unit = {
+        "unit_id": "U7",
+        "name": "应急七组",
+        "kind": "minimum",
+        "area": "440112101000",
+        "capabilities": ["crowd"],
+        "members": 7,
+        "lat": 23.1,
+        "lon": 113.4,
+    }
     assert source.post("/units", json={"units": [unit]}).status_code == 202
     command = centre.facts()[0][1]
     assert command.units[0].area == "440112101"
@@ -419,22 +501,44 @@ def test_wrong_master_data_is_refused_by_item(refused):
 
 
 def test_cameras_are_registered(centre, source):
-    camera = {"camera_id": "C1", "name": "三江市场 1", "area": "440112", "lat": 23.1, "lon": 113.4, "private_premises": True}
+    camera = {
+        "camera_id": "C1",
+        "name": "三江市场 1",
+        "area": "440112",
+        "lat": 23.1,
+        "lon": 113.4,
+        "private_premises": True,
+    }
     assert source.post("/cameras", json={"cameras": [camera]}).status_code == 202
     command = centre.facts()[0][1]
     assert command.cameras[0].private_premises is True
-    assert problem_fields(source.post("/cameras", json={"cameras": [camera, camera]})) == {"cameras[1].camera_id": "reason.twice"}
+    assert problem_fields(source.post("/cameras", json={"cameras": [camera, camera]})) == {
+        "cameras[1].camera_id": "reason.twice"
+    }
 
 
 def test_a_heartbeat_carries_the_dead_devices(centre, source):
-    assert source.post("/heartbeats", json={"occurred_at": START, "offline": ["C1", "C2"], "devices": 40}).status_code == 202
+    assert (
+        source.post("/heartbeats", json={"occurred_at": START, "offline": ["C1", "C2"], "devices": 40}).status_code
+        == 202
+    )
     command = centre.facts()[0][1]
     assert (command.source, command.offline, command.devices) == ("s-fleet", ("C1", "C2"), 40)
 
 
 def test_a_case_with_a_wrong_grade_or_step_is_refused(refused):
-    body = {"title": "欠薪", "category": "labour", "area": "440112", "accepted_at": START, "grade": "huge", "step": "nap"}
-    assert problem_fields(refused.post("/disputes", json=body)) == {"grade": "reason.choice_known", "step": "reason.choice_known"}
+    body = {
+        "title": "欠薪",
+        "category": "labour",
+        "area": "440112",
+        "accepted_at": START,
+        "grade": "huge",
+        "step": "nap",
+    }
+    assert problem_fields(refused.post("/disputes", json=body)) == {
+        "grade": "reason.choice_known",
+        "step": "reason.choice_known",
+    }
 
 
 # --- when too much comes in -----------------------------------------------------------------

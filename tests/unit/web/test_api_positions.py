@@ -26,7 +26,14 @@ def test_one_position_is_one_entry(centre, source):
     assert answer.json()["accepted"] == 1
     [(origin, received, [fix])] = centre.positions()
     assert (origin, received) == ("s-fleet", START)
-    assert (fix.unit_id, fix.lat, fix.lon, fix.at, fix.speed, fix.heading) == ("U1", 23.1065, 113.4592, START - 1000, 3.5, 90)
+    assert (fix.unit_id, fix.lat, fix.lon, fix.at, fix.speed, fix.heading) == (
+        "U1",
+        23.1065,
+        113.4592,
+        START - 1000,
+        3.5,
+        90,
+    )
 
 
 def test_a_batch_is_one_entry(centre, source):
@@ -63,7 +70,9 @@ def test_one_wrong_item_of_a_batch_is_named_and_nothing_is_taken(centre, source,
 
 
 @pytest.mark.parametrize(("change", "field", "key"), WRONG)
-def test_when_asked_to_the_good_items_of_a_batch_are_taken_and_the_wrong_ones_listed(centre, source, change, field, key):
+def test_when_asked_to_the_good_items_of_a_batch_are_taken_and_the_wrong_ones_listed(
+    centre, source, change, field, key
+):
     answer = source.post("/positions?partial=1", json=batch({}, change, {"unit_id": "U2"}))
     assert answer.status_code == 202, answer.text
     body = answer.json()

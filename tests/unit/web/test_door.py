@@ -9,7 +9,12 @@ import pytest
 from datasource.web.door import Door
 from tests.unit.web.house import HOST, SCREENS, House, Visitor, problem_fields
 
-ROLES = {"commander": ("wall", "console", "disputes"), "leader": ("wall", "disputes"), "mediator": ("disputes",), "wall": ("wall",)}
+ROLES = {
+    "commander": ("wall", "console", "disputes"),
+    "leader": ("wall", "disputes"),
+    "mediator": ("disputes",),
+    "wall": ("wall",),
+}
 
 
 def entered(house: House, role: str, visitor: Visitor | None = None) -> Visitor:
@@ -35,7 +40,23 @@ def commander(quiet) -> Visitor:
     return entered(quiet, "commander")
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/wall/", "/wall/x", "/WALL", "/..%2fwall", "/.env", "/docs", "/index.html", "/wall%00", "/assets//x", "/favicon.ico", "/live"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nothing",
+        "/wall/",
+        "/wall/x",
+        "/WALL",
+        "/..%2fwall",
+        "/.env",
+        "/docs",
+        "/index.html",
+        "/wall%00",
+        "/assets//x",
+        "/favicon.ico",
+        "/live",
+    ],
+)
 def test_what_is_not_listed_does_not_exist_although_dash_would_answer(quiet, administrator, path):
     for who in (Visitor(quiet.door), administrator):
         answer = who.get(path)
@@ -59,7 +80,9 @@ def test_an_anonymous_visitor_is_asked_to_sign_in_and_brought_back(quiet, screen
     assert quiet.seen == []
 
 
-@pytest.mark.parametrize("path", ["/_dash-layout", "/_dash-dependencies", "/_dash-component-suites/dash/x.js", "/snapshot?view=wall"])
+@pytest.mark.parametrize(
+    "path", ["/_dash-layout", "/_dash-dependencies", "/_dash-component-suites/dash/x.js", "/snapshot?view=wall"]
+)
 def test_an_anonymous_program_gets_401(quiet, path):
     answer = Visitor(quiet.door).get(path, headers={"Accept": "application/json"})
     assert answer.status_code == 401
@@ -101,11 +124,22 @@ def test_an_ended_session_is_anonymous(centre, enter):
 
 
 def test_a_source_s_token_opens_no_screen(centre):
-    answer = Visitor(centre.door).get("/wall", headers={"Authorization": "Bearer fleet-token-0123456789-0123456789-0123456789"})
+    answer = Visitor(centre.door).get(
+        "/wall", headers={"Authorization": "Bearer fleet-token-0123456789-0123456789-0123456789"}
+    )
     assert answer.status_code == 303
 
 
-@pytest.mark.parametrize(("method", "path", "allow"), [("POST", "/wall", "GET, HEAD"), ("GET", "/sign-out", "POST"), ("DELETE", "/", "GET, HEAD"), ("PUT", "/sign-in", "GET, HEAD, POST"), ("GET", "/_dash-update-component", "POST")])
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("POST", "/wall", "GET, HEAD"),
+        ("GET", "/sign-out", "POST"),
+        ("DELETE", "/", "GET, HEAD"),
+        ("PUT", "/sign-in", "GET, HEAD, POST"),
+        ("GET", "/_dash-update-component", "POST"),
+    ],
+)
 def test_another_method_is_405(administrator, method, path, allow):
     answer = administrator.ask(method, path)
     assert (answer.status_code, answer.headers["allow"]) == (405, allow)
@@ -176,14 +210,23 @@ def test_a_form_is_bounded(enter):
 class DashStandIn:
     callback_map: dict[str, dict[str, Any]] = {
         "out.children": {"inputs": [{"id": "a", "property": "n"}], "state": [], "callback": lambda: None},
-        "..x.children...y.children..": {"inputs": [{"id": "a", "property": "n"}], "state": [{"id": "s", "property": "data"}], "callback": lambda: None},
+        "..x.children...y.children..": {
+            "inputs": [{"id": "a", "property": "n"}],
+            "state": [{"id": "s", "property": "data"}],
+            "callback": lambda: None,
+        },
         "clientside.children": {"inputs": [], "state": []},
     }
     registered_paths = {"dash_html": {"dash_html/bundle.js", "bundle.js"}}
 
 
 INPUT = {"id": "a", "property": "n", "value": 1}
-GOOD = {"output": "out.children", "outputs": {"id": "out", "property": "children"}, "inputs": [INPUT], "changedPropIds": ["a.n"]}
+GOOD = {
+    "output": "out.children",
+    "outputs": {"id": "out", "property": "children"},
+    "inputs": [INPUT],
+    "changedPropIds": ["a.n"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +283,11 @@ def test_a_good_callback_request_reaches_dash_unchanged(dashed):
 def test_a_malformed_callback_request_is_refused_before_dash_sees_it(dashed, body, status):
     who, got = dashed
     raw = body if isinstance(body, bytes) else json.dumps(body)
-    answer = who.post("/_dash-update-component", content=raw, headers={"Content-Type": "application/json", "Accept": "application/json"})
+    answer = who.post(
+        "/_dash-update-component",
+        content=raw,
+        headers={"Content-Type": "application/json", "Accept": "application/json"},
+    )
     assert answer.status_code == status
     problem_fields(answer)
     assert got == []
@@ -254,7 +301,9 @@ def test_a_callback_request_that_is_no_json_by_type_or_too_large_is_refused(dash
     assert got == []
 
 
-@pytest.mark.parametrize("path", ["os/x.js", "dash_html/nothing.js", "dash_html/../x", "", "dash_html", "nothing/bundle.js"])
+@pytest.mark.parametrize(
+    "path", ["os/x.js", "dash_html/nothing.js", "dash_html/../x", "", "dash_html", "nothing/bundle.js"]
+)
 def test_a_file_dash_does_not_know_is_404(dashed, path):
     who, _ = dashed
     before = set(DashStandIn.registered_paths)
@@ -313,7 +362,11 @@ def live(centre, enter):
         await send({"type": "websocket.accept"})
 
     token = enter("leader").cookies["muster"]
-    return Door(app, centre.accounts, screens=SCREENS), {"host": "centre.test", "origin": HOST, "cookie": f"a=b; muster={token}"}, met
+    return (
+        Door(app, centre.accounts, screens=SCREENS),
+        {"host": "centre.test", "origin": HOST, "cookie": f"a=b; muster={token}"},
+        met,
+    )
 
 
 def test_a_socket_of_our_own_page_is_let_in_with_its_actor(live):
@@ -322,7 +375,9 @@ def test_a_socket_of_our_own_page_is_let_in_with_its_actor(live):
     assert met[0].id == "a-leader"
 
 
-@pytest.mark.parametrize(("change", "status"), [({"origin": "https://elsewhere.example"}, 403), ({"origin": ""}, 403), ({"cookie": ""}, 401)])
+@pytest.mark.parametrize(
+    ("change", "status"), [({"origin": "https://elsewhere.example"}, 403), ({"origin": ""}, 403), ({"cookie": ""}, 401)]
+)
 def test_a_socket_from_elsewhere_or_without_session_is_refused(live, change, status):
     house, headers, met = live
     said = socket(house, "/live", {**headers, **change})
@@ -343,10 +398,66 @@ def test_a_page_whose_session_is_over_is_told_so(live):
 
 def test_a_terminal_may_come_with_a_token_and_without_origin(live):
     house, _, met = live
-    said = socket(house, "/terminal", {"host": "centre.test", "authorization": "Bearer fleet-token-0123456789-0123456789-0123456789"})
+    said = socket(
+        house,
+        "/terminal",
+        {"host": "centre.test", "authorization": "Bearer fleet-token-0123456789-0123456789-0123456789"},
+    )
     assert said == [{"type": "websocket.accept"}]
     assert (met[0].role, met[0].id) == ("source", "s-fleet")
     assert socket(house, "/terminal", {"host": "centre.test", "authorization": "Bearer wrong"})[0]["status"] == 401
+
+
+def dash_socket(centre, enter, messages: list[Any], *, is_live=lambda session_id: True) -> tuple[list[Any], list[Any]]:
+    """Open Dash's socket, send messages; returns (what Dash received, what the browser got)."""
+    got, said, waiting = [], [], [{"type": "websocket.connect"}, *messages]
+
+    async def app(scope, receive, send):
+        while (message := await receive())["type"] != "websocket.disconnect":
+            got.append(message.get("text"))
+        got.append(message["code"])
+
+    async def receive():
+        if not waiting:
+            await asyncio.sleep(30)
+        return waiting.pop(0)
+
+    async def send(message):
+        said.append(message)
+
+    token = enter("commander").cookies["muster"]
+    house = Door(app, centre.accounts, screens=SCREENS, dash=DashStandIn(), is_live=is_live)
+    headers = [(b"host", b"centre.test"), (b"origin", HOST.encode()), (b"cookie", f"muster={token}".encode())]
+    scope = {"type": "websocket", "path": "/_dash-ws-callback", "query_string": b"", "headers": headers, "client": None}
+    asyncio.run(asyncio.wait_for(house(scope, receive, send), 5))
+    return got[1:], said
+
+
+def message(body: Any) -> dict[str, Any]:
+    return {"type": "websocket.receive", "text": body if isinstance(body, str) else json.dumps(body)}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "{",
+        "[]",
+        {"type": "nonsense"},
+        {"type": "callback_request"},
+        {"type": "callback_request", "requestId": "1", "payload": {**GOOD, "output": "x.y"}},
+    ],
+)
+def test_a_message_dash_would_stumble_over_ends_its_socket(centre, enter, bad):
+    good = {"type": "callback_request", "requestId": "1", "payload": GOOD}
+    got, said = dash_socket(centre, enter, [message({"type": "heartbeat"}), message(good), message(bad), message(good)])
+    assert [json.loads(m)["type"] for m in got[:-1]] == ["heartbeat", "callback_request"]
+    assert got[-1] == said[0]["code"] == 1008
+
+
+def test_dash_s_socket_ends_with_the_session(centre, enter, monkeypatch):
+    monkeypatch.setattr("datasource.web.door.CHECK_S", 0.02)
+    got, said = dash_socket(centre, enter, [], is_live=lambda session_id: False)
+    assert (got, said[0]["code"]) == ([4401], 4401)
 
 
 def test_there_are_no_other_sockets(live):

@@ -6,6 +6,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
+from datasource.web import openapi_desk
 from datasource.web.api_calls import CALLS
 from tests.unit.web.house import START, House, Source, Visitor
 
@@ -13,9 +14,21 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "reports": [
         {"category": "fire", "occurred_at": START},
         {
-            "category": "gas", "occurred_at": "2026-11-20T10:00:00+08:00", "severity": 2, "title": "x", "text": "y", "area": "440112",
-            "lat": 23.1, "lon": 113.4, "datum": "gcj02", "place_name": "市场", "external_ref": "E1", "people": 2,
-            "reporter": {"name": "n", "phone": "p", "address": "a"}, "drill": True, "event_id": "e",
+            "category": "gas",
+            "occurred_at": "2026-11-20T10:00:00+08:00",
+            "severity": 2,
+            "title": "x",
+            "text": "y",
+            "area": "440112",
+            "lat": 23.1,
+            "lon": 113.4,
+            "datum": "gcj02",
+            "place_name": "市场",
+            "external_ref": "E1",
+            "people": 2,
+            "reporter": {"name": "n", "phone": "p", "address": "a"},
+            "drill": True,
+            "event_id": "e",
         },
     ],
     "camera-alerts": [{"camera_id": "C1", "rule": "smoke", "occurred_at": START, "confidence": 0.5, "ended": False}],
@@ -27,11 +40,42 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"unit_id": "U1", "on_duty": True, "occurred_at": START},
         {"items": [{"unit_id": "U1", "status": "busy", "reason": "meal", "occurred_at": START}]},
     ],
-    "receipts": [{"order_id": "O1", "unit_id": "U1", "receipt": "declined", "reason": "busy", "text": "t", "device_at": START}],
-    "disputes": [{"title": "t", "category": "labour", "area": "440112", "accepted_at": START, "grade": "ordinary", "step": "intake", "parties": [{"name": "n"}]}],
+    "receipts": [
+        {"order_id": "O1", "unit_id": "U1", "receipt": "declined", "reason": "busy", "text": "t", "device_at": START}
+    ],
+    "disputes": [
+        {
+            "title": "t",
+            "category": "labour",
+            "area": "440112",
+            "accepted_at": START,
+            "grade": "ordinary",
+            "step": "intake",
+            "parties": [{"name": "n"}],
+        }
+    ],
     "heartbeats": [{"occurred_at": START, "offline": ["C1"], "devices": 3}],
-    "units": [{"units": [{"unit_id": "U1", "name": "n", "kind": "minimum", "area": "440112", "capabilities": ["crowd"], "channels": ["terminal"]}]}],
-    "cameras": [{"cameras": [{"camera_id": "C1", "name": "n", "area": "440112", "lat": 23.1, "lon": 113.4, "private_premises": False}]}],
+    "units": [
+        {
+            "units": [
+                {
+                    "unit_id": "U1",
+                    "name": "n",
+                    "kind": "minimum",
+                    "area": "440112",
+                    "capabilities": ["crowd"],
+                    "channels": ["terminal"],
+                }
+            ]
+        }
+    ],
+    "cameras": [
+        {
+            "cameras": [
+                {"camera_id": "C1", "name": "n", "area": "440112", "lat": 23.1, "lon": 113.4, "private_premises": False}
+            ]
+        }
+    ],
 }
 WRONG: dict[str, dict[str, Any]] = {
     "reports": {"category": "nothing like it", "occurred_at": START},
@@ -85,7 +129,7 @@ def test_it_is_an_openapi_document(document):
 
 
 def test_it_describes_every_call_and_no_other(document):
-    assert set(document["paths"]) == {f"/{name}" for name in CALLS} | {"/openapi.json"}
+    assert set(document["paths"]) == {f"/{name}" for name in CALLS} | {"/openapi.json"} | set(openapi_desk.paths())
     assert set(EXAMPLES) == set(WRONG) == set(CALLS)
 
 

@@ -39,12 +39,26 @@ def test_signing_in_leads_to_where_the_visitor_wanted_to_go(people, visitor):
 def test_the_cookie_is_secure_under_tls(people):
     visitor = Visitor(people.door)
     answer = visitor.post(
-        "https://centre.test/sign-in", data={"username": "li", "password": PASSWORD}, headers={"origin": "https://centre.test"}
+        "https://centre.test/sign-in",
+        data={"username": "li", "password": PASSWORD},
+        headers={"origin": "https://centre.test"},
     )
     assert "Secure" in answer.headers["set-cookie"]
 
 
-@pytest.mark.parametrize("there", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:x", "/sign-out", "/a\r\nb", "wall", "\\\\x"])
+@pytest.mark.parametrize(
+    "there",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:x",
+        "/sign-out",
+        "/a\r\nb",
+        "wall",
+        "\\\\x",
+    ],
+)
 def test_signing_in_never_leads_elsewhere(people, visitor, there):
     assert sign_in(visitor, "li", there=there).headers["location"] == "/"
     assert safe_next(there) == ""
@@ -100,7 +114,11 @@ def test_a_one_time_link_signs_in_once(people, visitor):
 
 
 def test_the_home_page_offers_what_the_visitor_may_open_and_nothing_else(people):
-    for name, cards in (("li", ["/wall", "/console", "/disputes"]), ("zhao", ["/wall", "/disputes"]), ("tiao", ["/disputes"])):
+    for name, cards in (
+        ("li", ["/wall", "/console", "/disputes"]),
+        ("zhao", ["/wall", "/disputes"]),
+        ("tiao", ["/disputes"]),
+    ):
         visitor = Visitor(people.door)
         sign_in(visitor, name)
         page = visitor.get("/").text
@@ -115,21 +133,29 @@ def test_the_language_can_be_chosen_and_stays(people, visitor):
     assert '<html lang="en"' in chosen.text
     assert text("page.username", "en") in chosen.text
     assert text("page.username", "en") in visitor.get("/sign-in", headers={"Accept-Language": "zh"}).text
-    assert '<html lang="zh-CN"' in visitor.get("/sign-in?lang=klingon", headers={"Accept-Language": "zh", "cookie": ""}).text
+    assert (
+        '<html lang="zh-CN"'
+        in visitor.get("/sign-in?lang=klingon", headers={"Accept-Language": "zh", "cookie": ""}).text
+    )
 
 
 @pytest.mark.parametrize("lang", ["zh-CN", "en"])
 def test_no_page_shows_a_text_key_or_an_unfilled_value(people, lang):
     people.register("U7")
     visitor = Visitor(people.door)
-    pages = [visitor.get(f"/sign-in?lang={lang}"), visitor.get("/go/nothing"), visitor.get("/pair/nothing"), visitor.get("/nothing")]
+    pages = [
+        visitor.get(f"/sign-in?lang={lang}"),
+        visitor.get("/go/nothing"),
+        visitor.get("/pair/nothing"),
+        visitor.get("/nothing"),
+    ]
     sign_in(visitor, "li")
     offer = visitor.post("/pair", data={"unit_id": "U7"})
     pages += [visitor.get("/"), visitor.get("/unit"), offer, visitor.post("/pair", data={"unit_id": "U8"})]
     pages.append(visitor.get(re.search(r"/pair/[\w-]+", offer.text)[0]))
     assert [p.status_code for p in pages] == [200, 410, 410, 404, 200, 403, 200, 422, 200]
     for page in pages:
-        shown = unescape(re.sub(r"<(style|head).*?</\1>|<[^>]+>", " ", page.text, flags=re.S))
+        shown = unescape(re.sub(r"<(style|head).*?</\1>|<[^>]+>", " ", page.text, flags=re.DOTALL))
         assert not re.search(r"\b(page|problem|role|access|ui|reason)\.\w+", shown), shown
         assert not re.search(r"[{}]|—|None|undefined", shown), shown
 
