@@ -100,6 +100,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     city_position_rate: Annotated[
         float, Meta(ge=0, description="Positions a second of the simulated city; 0: as its units move.")
     ] = 0.0
+    city_duty: Annotated[
+        bool,
+        Meta(
+            description="Staff the simulated city with a duty desk that takes incidents, sends units and closes; what people own it leaves alone."
+        ),
+    ] = True
     city_seed: Annotated[int, Meta(description="Seed of the simulated city; the same seed gives the same city.")] = 1
     tls: Annotated[
         bool, Meta(description="Serve HTTPS, which phones need for location, off-line use and screen lock.")
@@ -326,7 +332,11 @@ def _read(env: Mapping[str, str], name: str) -> str | None:
 
 def _convert(raw: dict[str, Any]) -> Settings:
     for name, value in raw.items():
-        if isinstance(value, str) and value.lower() in ("yes", "on", "no", "off") and name in ("demo", "tls"):
+        if (
+            isinstance(value, str)
+            and value.lower() in ("yes", "on", "no", "off")
+            and name in ("demo", "tls", "city_duty")
+        ):
             raw[name] = value.lower() in ("yes", "on")
     for name, value in raw.items():
         kind = next(field.type for field in msgspec.structs.fields(Settings) if field.name == name)

@@ -20,6 +20,9 @@ from datasource.sql.database import Database
 from datasource.sql.migrate import MAIN, POSITIONS, schema_state
 from datasource.sql.migrate import migrate as migrate_stores
 
+DEMO_DESK = "demo-desk"
+"""The account of the simulated duty desk."""
+
 # Who a demonstration is for: user name → role.
 DEMO_PEOPLE = {
     "admin": "administrator",
@@ -115,7 +118,9 @@ def source_token(settings: Settings, source: str, area: str = "") -> str:
 
 
 def write_city_access(settings: Settings, profile: Profile, accounts: Accounts, authority: str = "") -> None:
-    """Write what the simulated city needs to speak to us, a token for each source of the profile; kept ones are kept."""
+    """Write what the simulated city needs to speak to us: a token for each source of the profile (kept ones are kept),
+    and, for its duty desk, a link that signs in once.
+    """
     path = settings.run_dir / "city.json"
     try:
         kept = json.loads(path.read_text())["tokens"]
@@ -127,9 +132,14 @@ def write_city_access(settings: Settings, profile: Profile, accounts: Accounts, 
     # The local authority vouches for the loopback address, too; a certificate of one's own does so for its public name only.
     local = not settings.tls_cert
     base_url = f"{settings.scheme}://127.0.0.1:{settings.port}" if local else settings.url
+    access: dict[str, Any] = {"base_url": base_url, "tokens": tokens, "ca_file": authority}
+    if settings.city_duty:
+        desk = accounts.ensure_account(DEMO_DESK, text(f"account.{DEMO_DESK}"), "commander", profile.area)
+        link = accounts.one_time_link(desk.username, by="muster up")
+        access["desk"] = {"owner": f"{desk.role}:{desk.username}", "link": f"{base_url}/go/{link}"}
     draft = path.with_suffix(".draft")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump({"base_url": base_url, "tokens": tokens, "ca_file": authority}, file)
+        json.dump(access, file)
     draft.replace(path)
 
 

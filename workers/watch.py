@@ -8,7 +8,7 @@ from datasource.settings import Settings
 from workers.loop import Lease, process
 
 EVERY_S = 0.25
-PARTS_S = {"orders": EVERY_S, "alarms": EVERY_S, "sources": 2.0, "units": 2.0, "disputes": 60.0}
+PARTS_S = {"orders": EVERY_S, "alarms": EVERY_S, "sources": 2.0, "units": 2.0, "disputes": 60.0, "cameras": 60.0}
 ACTOR = Actor(role="worker", id="watch")
 
 

@@ -29,6 +29,9 @@ LIFECYCLE = Lifecycle(
             ("open ended", "verify_true", "confirmed"),
             ("open ended", "verify_false", "rejected"),
             ("open ended", "verify_unclear", "unclear"),
+            ("open ended", "lapse", "lapsed"),
+            ("lapsed", "verify_true", "confirmed"),
+            ("lapsed", "verify_false", "rejected"),
             ("unclear", "verify_true", "confirmed"),
             ("unclear", "verify_false", "rejected"),
             ("confirmed rejected unclear", "undo", "open"),
@@ -138,6 +141,8 @@ def evolve_alert(state: CameraAlert | None, r: e.Recorded) -> CameraAlert:
             }
         case e.CameraAlertEnded():
             c = {"status": "ended" if state.status == "open" else state.status, "ended_at": r.occurred_at}
+        case e.CameraAlertLapsed():
+            c = {"status": "lapsed"}
         case e.CameraAlertVerified():
             c = {
                 "status": _AFTER_VERDICT[ev.verdict],
@@ -177,6 +182,13 @@ def verify(state: CameraAlert, verdict: str, by: str, reason: str = "", incident
         raise Invalid("invalid.verdict", field="verdict", value=verdict, known=", ".join(VERDICTS))
     LIFECYCLE.next(state.status, f"verify_{verdict}")
     return [e.CameraAlertVerified(verdict=verdict, by=by, reason=reason, incident_id=incident_id)]
+
+
+def lapse(state: CameraAlert, now: int, after_ms: int) -> list[e.Event]:
+    """Let a mild alert go that was last seen long ago and that nobody judged; severity 1 and 2 never lapse."""
+    if state.severity <= 2 or now - state.last_at < after_ms or not LIFECYCLE.allows(state.status, "lapse"):
+        return []
+    return [e.CameraAlertLapsed()]
 
 
 def undo_verdict(state: CameraAlert, by: str) -> list[e.Event]:

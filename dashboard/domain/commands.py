@@ -318,10 +318,10 @@ class Sweep(Command, frozen=True, kw_only=True):
     """Do what the clock asks for.  Idempotent.
 
     ``parts``: ``orders`` and ``alarms`` (leases, limits, escalation) want a quarter of a second,
-    ``sources`` and ``units`` (silence) two seconds, ``disputes`` (cards) a minute.
+    ``sources`` and ``units`` (silence) two seconds, ``disputes`` (cards) and ``cameras`` (lapse) a minute.
     """
 
-    parts: tuple[str, ...] = ("orders", "alarms", "sources", "units", "disputes")
+    parts: tuple[str, ...] = ("orders", "alarms", "sources", "units", "disputes", "cameras")
 
 
 COMMANDS: tuple[type[Command], ...] = tuple(c for c in Command.__subclasses__())

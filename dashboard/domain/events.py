@@ -358,6 +358,10 @@ class CameraAlertEnded(Event, frozen=True, kw_only=True, tag="camera_alert.ended
     pass
 
 
+class CameraAlertLapsed(Event, frozen=True, kw_only=True, tag="camera_alert.lapsed"):
+    """Mild, long over, and nobody judged it: it leaves the list and stays in the history as not judged."""
+
+
 class CameraAlertVerified(Event, frozen=True, kw_only=True, tag="camera_alert.verified"):
     """The verdict: ``true`` 属实, ``false`` 误报 or ``unclear`` 存疑."""
 

@@ -4,7 +4,7 @@ Every part reads what is due from SQL and is idempotent, so a sweeper that died 
 once, do no harm.
 """
 
-from dashboard.domain import alert, dispatch, incident, source
+from dashboard.domain import alert, camera, dispatch, incident, source
 from dashboard.domain import commands as c
 from dashboard.domain import events as e
 from dashboard.handlers.alarms import clear_alarm, raise_alarm
@@ -126,4 +126,20 @@ def _disputes(d: Dealing) -> None:
         recard(d, case)
 
 
-PARTS = {"orders": _orders, "alarms": _alarms, "sources": _sources, "units": _units, "disputes": _disputes}
+def _cameras(d: Dealing) -> None:
+    """Let mild camera alerts go that are long over and that nobody judged."""
+    for a in d.tx.find("camera_alert", [("status", "in", ["open", "ended"])], order="last_at", limit=BATCH):
+        after_ms = int(d.param("camera.lapse_s", a.area) * 1000)
+        if events := camera.lapse(a, d.now, after_ms):
+            d.record("camera_alert", a.id, a, events)
+            clear_alarm(d, "camera_alert", f"camera_alert:{a.id}", "lapsed")
+
+
+PARTS = {
+    "orders": _orders,
+    "alarms": _alarms,
+    "sources": _sources,
+    "units": _units,
+    "disputes": _disputes,
+    "cameras": _cameras,
+}

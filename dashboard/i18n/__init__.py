@@ -65,7 +65,9 @@ def reason(key: str, given: Mapping[str, object], lang: str = DEFAULT) -> str:
     if isinstance(at := params.get("at"), int):
         params["at"] = f"{datetime.fromtimestamp(at / 1000, SHANGHAI):%H:%M:%S}"
     if "needs" in params:
-        params["needs"] = words["page.listing"].join(words.get(f"role.{role}", role) for role in str(params["needs"]).split(", "))
+        params["needs"] = words["page.listing"].join(
+            words.get(f"role.{role}", role) for role in str(params["needs"]).split(", ")
+        )
     return text(key, lang, **params)
 
 

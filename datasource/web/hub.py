@@ -55,7 +55,9 @@ _fixes = msgspec.msgpack.Decoder(tuple[str, int, list[Fix]])
 class Backend(Protocol):
     """What the hub needs of the backend."""
 
-    store: Store
+    @property
+    def store(self) -> Store:
+        """Events and state."""
 
 
 class Hub:

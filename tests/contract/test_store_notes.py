@@ -10,9 +10,11 @@ from tests.contract.scenes import letter
 
 
 def test_a_sign_of_life_never_goes_back(store: Any) -> None:
-    for at, detail in ((10, {"a": 1}), (5, {"a": 2}), (10, {"a": 3})):
+    for at, detail, kept in ((10, {"a": 1}, 1), (5, {"a": 2}, 1), (10, {"a": 3}, 3), (9, {"a": 4}, 3)):
         with store.transaction() as tx:
             tx.vital("pulse", at, detail)
+        with store.reading() as r:
+            assert r.vitals() == {"pulse": (10, {"a": kept})}
     with store.transaction() as tx:
         tx.vital("source:110", 9)
         tx.vital("source:110", 8)

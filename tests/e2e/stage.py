@@ -25,6 +25,7 @@ from tests.harness import CHECKOUT, Instance, wait_for
 SOON_S = 2.0
 """What "at once" means to somebody who waits for it."""
 
+ENTER, TAB = "\ue007", "\ue004"
 DESKTOP, BIG = (1440, 900), (1920, 1080)
 
 # Districts of the default profile with a place in each.
@@ -257,6 +258,14 @@ class Page:
 
         self.wait(once, what=f"{selector} to press")
 
+    def tab_to(self, id: str, limit: int = 30) -> None:
+        """Press the tabulator until a field has the focus."""
+        for _ in range(limit):
+            if self.js("return document.activeElement.id") == id:
+                return
+            self.press(TAB)
+        raise AssertionError(f"{id} cannot be reached with the keyboard")
+
     def text(self, selector: str) -> str:
         """Return the text of the first element of a selector, or ''."""
         return str(self.js("const n = document.querySelector(arguments[0]); return n ? n.textContent.trim() : ''", selector))
@@ -377,7 +386,7 @@ class Console(Screen):
         self.wait(lambda: self.candidates()[:1] == [unit_id], what=f"{unit_id} to be recommended")
         self.press("d")
         self.wait(lambda: self.aims_at() == unit_id, what="the focus on the unit")
-        self.press("\ue007")
+        self.press(ENTER)
         return str(self.district.card("order", lambda one: one["unit"] == unit_id and one["id"] not in before)["id"])
 
     def steps(self, order: str) -> str:

@@ -41,16 +41,28 @@ def test_a_stranger_is_sent_to_the_door_and_unknown_addresses_do_not_exist(muste
     page = {"Accept": "text/html"}
     assert muster.get("/wall", headers=page).status == 303
     assert muster.get("/wall", headers=page).headers["location"].startswith("/sign-in")
-    for path in ("/nothing", "/docs", "/openapi.json", "/redoc", "/_favicon", "/assets/../app.py", "/assets/nothing.js"):
+    for path in (
+        "/nothing",
+        "/docs",
+        "/openapi.json",
+        "/redoc",
+        "/_favicon",
+        "/assets/../app.py",
+        "/assets/nothing.js",
+    ):
         assert muster.get(path, headers=page).status == 404, path
     assert muster.get("/_dash-component-suites/os/path.py").status == 401
 
 
 def test_scripts_come_compressed_and_are_kept_by_the_browser(muster):
-    wait_for(lambda: "content-encoding" in muster.get("/assets/js/live.js", headers={"Accept-Encoding": "gzip"}).headers, 60)
+    wait_for(
+        lambda: "content-encoding" in muster.get("/assets/js/live.js", headers={"Accept-Encoding": "gzip"}).headers, 60
+    )
     first = muster.get("/assets/js/live.js?m=1", headers={"Accept-Encoding": "gzip"})
     assert "immutable" in first.headers["cache-control"]
-    again = muster.get("/assets/js/live.js?m=1", headers={"Accept-Encoding": "gzip", "If-None-Match": first.headers["etag"]})
+    again = muster.get(
+        "/assets/js/live.js?m=1", headers={"Accept-Encoding": "gzip", "If-None-Match": first.headers["etag"]}
+    )
     assert (again.status, again.body) == (304, b"")
 
 

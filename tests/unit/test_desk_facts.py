@@ -291,3 +291,15 @@ def test_the_sweep_is_for_workers_only(scene):
     with pytest.raises(Refused):
         scene.do(c.Sweep(), POLICE)
     scene.do(c.Sweep(), WORKER)
+
+
+def test_a_mild_camera_alert_nobody_judged_lapses_and_a_severe_one_never_does(scene):
+    masters = tuple(c.CameraMaster(camera_id=i, name=i, area=HUANGPU) for i in ("C1", "C2"))
+    scene.do(c.RegisterCameras(cameras=masters, source="s-camera"), CAMERAS)
+    scene.do(c.RaiseCameraAlert(alert_id="MILD", camera_id="C1", rule="crowd", source="s-camera"), CAMERAS)
+    scene.do(c.RaiseCameraAlert(alert_id="FIRE", camera_id="C2", rule="fire", source="s-camera"), CAMERAS)
+    scene.after(7300, "cameras")
+    assert [scene.get("camera_alert", i).status for i in ("MILD", "FIRE")] == ["lapsed", "open"]
+    assert scene.get("alarm", "camera_alert:camera_alert:MILD").status == "rtn_unacked"
+    scene.do(c.VerifyCameraAlert(alert_id="MILD", verdict="true"))
+    assert scene.get("camera_alert", "MILD").status == "confirmed"

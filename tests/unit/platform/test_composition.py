@@ -19,7 +19,9 @@ from workers import prepare
 @pytest.fixture(scope="module")
 def centre(tmp_path_factory):
     """A web process without Redis and without its loops, and a cookie for each role."""
-    settings = load({"MUSTER_HOME": str(tmp_path_factory.mktemp("home")), "MUSTER_REDIS_URL": "redis://127.0.0.1:1", "PORT": "8229"})
+    settings = load(
+        {"MUSTER_HOME": str(tmp_path_factory.mktemp("home")), "MUSTER_REDIS_URL": "redis://127.0.0.1:1", "PORT": "8229"}
+    )
     make_home(settings)
     prepare.prepare(settings)
     backend = open_backend(settings)
@@ -63,7 +65,9 @@ def test_the_page_is_in_the_language_that_is_asked_for(centre):
     assert '<html lang="zh-CN">' in centre("/wall", role="administrator", **{"accept-language": "zh-CN"}).text
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/docs", "/redoc", "/openapi.json", "/wall/x", "/_dash-nothing", "/assets/nothing.js"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/docs", "/redoc", "/openapi.json", "/wall/x", "/_dash-nothing", "/assets/nothing.js"]
+)
 def test_what_does_not_exist_is_404_for_everybody(centre, path):
     assert centre(path, role="administrator").status_code == 404
 

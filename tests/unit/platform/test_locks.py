@@ -11,7 +11,11 @@ LOCKS = {"requirements.in": "requirements.txt", "requirements-dev.in": "requirem
 
 def wanted(name):
     lines = (CHECKOUT / name).read_text().splitlines()
-    return {re.match(r"[A-Za-z0-9._-]+", line)[0].lower().replace("_", "-") for line in lines if line and line[0] not in "#-"}
+    return {
+        re.match(r"[A-Za-z0-9._-]+", line)[0].lower().replace("_", "-")
+        for line in lines
+        if line and line[0] not in "#-"
+    }
 
 
 def locked(name):
