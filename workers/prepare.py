@@ -135,8 +135,9 @@ def write_city_access(settings: Settings, profile: Profile, accounts: Accounts, 
     access: dict[str, Any] = {"base_url": base_url, "tokens": tokens, "ca_file": authority}
     if settings.city_duty:
         desk = accounts.ensure_account(DEMO_DESK, text(f"account.{DEMO_DESK}"), "commander", profile.area)
-        link = accounts.one_time_link(desk.username, by="muster up")
-        access["desk"] = {"owner": f"{desk.role}:{desk.username}", "link": f"{base_url}/go/{link}"}
+        if desk.disabled_at is None:  # an administrator may have sent it home
+            link = accounts.one_time_link(desk.username, by="muster up")
+            access["desk"] = {"owner": f"{desk.role}:{desk.username}", "link": f"{base_url}/go/{link}"}
     draft = path.with_suffix(".draft")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(access, file)

@@ -305,7 +305,7 @@ def load(reader: Reader, now: int) -> Board:
         "order": orders.values(),
         "unit": sorted(reader.find("unit"), key=lambda s: s.id),
         "alarm": reader.find("alarm", [("status", "!=", "normal")]),
-        "camera_alert": reader.find("camera_alert", [("status", "in", ["open", "ended"])]),
+        "camera_alert": reader.find("camera_alert", [("status", "in", ["open", "ended", "unclear"])]),
         "dispute": reader.find("dispute", [("status", "=", "open")]),
         "level": reader.find("level"),
         "source": reader.find("source"),

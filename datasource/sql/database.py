@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -127,6 +127,7 @@ def _sqlite_engine(url: URL, durable: bool, begin: str) -> Engine:
         pool_size=4,
         max_overflow=12,
         pool_timeout=BUSY_S,
+        hide_parameters=True,
     )
     writes = begin != "BEGIN"
     pragmas = [
@@ -172,7 +173,14 @@ def _postgres_engine(url: URL) -> Engine:
     if "options" not in url.query:
         arguments["options"] = options
     return create_engine(
-        url, connect_args=arguments, pool_pre_ping=True, pool_size=4, max_overflow=12, pool_timeout=BUSY_S
+        url,
+        connect_args=arguments,
+        pool_pre_ping=True,
+        pool_size=4,
+        max_overflow=12,
+        pool_timeout=BUSY_S,
+        # Faults are logged with their statement; what people wrote must not get there.
+        hide_parameters=True,
     )
 
 
@@ -180,6 +188,10 @@ def _postgres_engine(url: URL) -> Engine:
 def _named_faults() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout, sqlite3.OperationalError) as fault:
+    except (DBAPIError, PoolTimeout, sqlite3.OperationalError) as fault:
+        # A connection that the server ended (a writer that froze, a restart) is named by many different errors.
+        away = not isinstance(fault, DBAPIError) or isinstance(fault, OperationalError | InterfaceError)
+        if not away and not fault.connection_invalidated:
+            raise
         cause = getattr(fault, "orig", None) or fault
         raise Unavailable(f"database: {str(cause).strip().splitlines()[0]}") from fault

@@ -434,7 +434,7 @@ class Run:
         with self.shop.backend.store.reading() as reader:
             kept = reader.positions()
         wrong = [
-            u for u, (at, lat) in self.ledger.fixes.items() if u not in kept or (kept[u].at, kept[u].lat) != (at, lat)
+            u for u, (at, lat) in self.ledger.fixes.items() if u not in kept or kept[u].at != at or abs(kept[u].lat - lat) > 1e-6
         ]
         return [f"{len(wrong)} units are not where they said last, such as {wrong[:3]}"] if wrong else []
 

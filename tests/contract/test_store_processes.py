@@ -6,13 +6,16 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from datasource.clock import ManualClock
 from datasource.errors import Unavailable
 from datasource.sql.database import Database
+from datasource.sql.store import SqlStore
 from datasource.sql.turn import Turn
 from tests.contract.scenes import noted, opened
 from tests.fixtures_store import Postgres, Stores
@@ -78,6 +81,33 @@ def test_postgresql_is_told_to_drop_writers_that_freeze_and_waits_that_last(post
     database.close()
 
 
+@pytest.mark.integration
+def test_a_writer_that_froze_on_postgresql_holds_nobody_up_and_is_told(postgres: Postgres) -> None:
+    url = postgres.fresh()
+    frozen, other = (
+        SqlStore(Database(u), Database(u), ManualClock())
+        for u in (f"{url}&options=-c idle_in_transaction_session_timeout=300", url)
+    )
+    with pytest.raises(Unavailable), frozen.transaction() as tx:
+        tx.record(opened("I1"))
+        began = time.monotonic()
+        thread = threading.Thread(target=_record, args=(other, "I2"))
+        thread.start()
+        thread.join(5)
+        assert time.monotonic() - began < 2
+    with other.reading() as r:
+        assert [x.subject for x in r.events()] == ["incident:I2"]
+    _record(frozen, "I3")
+    assert other.head() == 2
+    frozen.close()
+    other.close()
+
+
+def _record(store: SqlStore, id: str) -> None:
+    with store.transaction() as tx:
+        tx.record(opened(id))
+
+
 def test_sqlite_commits_reach_the_disk_and_readers_cannot_write(tmp_path: Path) -> None:
     main, tracks = Database(f"sqlite:///{tmp_path}/a.db"), Database(f"sqlite:///{tmp_path}/b.db", durable=False)
     with main.writing() as connection:
@@ -120,6 +150,16 @@ def test_the_next_writer_is_woken_at_once(tmp_path: Path) -> None:
         given_up[0] = time.monotonic()
     thread.join()
     assert 0 <= got[0] - given_up[0] < 0.1
+
+
+def test_a_fault_does_not_repeat_what_people_wrote(databases: Stores) -> None:
+    database = Database(databases.url)
+    with pytest.raises(Exception, match="nothing") as found, database.writing() as connection:
+        connection.execute(text("INSERT INTO nothing VALUES (:x)"), {"x": "张伟测试"})
+    said = "".join(traceback.format_exception(found.value))
+    assert "INSERT INTO nothing" in said
+    assert "张伟测试" not in said.replace('{"x": "张伟测试"}', "")
+    database.close()
 
 
 def test_a_database_that_is_away_is_unavailable(tmp_path: Path) -> None:

@@ -99,8 +99,12 @@ def test_strings_compare_by_code_point_and_by_no_language(store: Any) -> None:
             tx.record(opened(f"I{n:02}", external_ref=ref))
     with store.reading() as r:
         assert [i.external_ref for i in r.find("incident", order="external_ref")] == sorted(refs)
-        assert [i.external_ref for i in r.find("incident", [("external_ref", "prefix", "Z")], order="external_ref")] == ["Z", "Z-1", "Zz"]
-        assert [i.external_ref for i in r.find("incident", [("external_ref", ">", "a")], order="external_ref")] == sorted(refs)[6:]
+        assert [
+            i.external_ref for i in r.find("incident", [("external_ref", "prefix", "Z")], order="external_ref")
+        ] == ["Z", "Z-1", "Zz"]
+        assert [
+            i.external_ref for i in r.find("incident", [("external_ref", ">", "a")], order="external_ref")
+        ] == sorted(refs)[6:]
 
 
 def test_truth_values(store: Any) -> None:

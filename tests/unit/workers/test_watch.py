@@ -37,6 +37,7 @@ def test_deadlines_are_looked_at_four_times_a_second_and_silence_every_two_secon
         "sources": 5,
         "units": 5,
         "disputes": 1,
+        "cameras": 1,
     }
 
 
