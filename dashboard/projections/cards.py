@@ -63,7 +63,7 @@ def is_open(kind: str, state: Any) -> bool:
         case "alarm":
             return state.status != "normal"
         case "camera_alert":
-            return state.status in ("open", "ended")
+            return state.status in ("open", "ended", "unclear")
         case "dispute":
             return state.status == "open"
         case "camera":

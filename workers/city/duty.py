@@ -35,6 +35,8 @@ AGAIN_S = 30
 KEEP_INCIDENTS, KEEP_OTHERS = 3, 6
 """With so few alarms waiting, lesser incidents stay untaken, and other alarms unacknowledged."""
 REISSUES = 2
+GIVEN_KEPT = 2_000
+"""Own orders remembered, to know their alarms when they have ended."""
 UNTAKEN = "incident_untaken"
 ORDER_RULES = ("order_unanswered", "order_undeliverable", "order_declined")
 
@@ -144,10 +146,11 @@ class Duty:
         self._due: dict[str, int] = {}
         self._chased: dict[str, int] = {}
         self._replacing: set[str] = set()
-        self._given: set[str] = set()
+        self._given: dict[str, None] = {}
 
     def decide(self, board: Board, now: int, limit: int = 2) -> list[Act]:
         """Return what is due, the longest due first, at most ``limit`` acts."""
+        self._forget(board)
         planned = {act.name: (act, delay) for act, delay in self._plans(board)}
         self._due = {name: at for name, at in self._due.items() if name in planned}
         for name, (_, delay) in planned.items():
@@ -174,12 +177,17 @@ class Duty:
             if act.command == "CancelOrder" and act.incident is not None:
                 self._replacing.add(act.incident.id)
         elif id:
-            self._given.add(id)
+            self._given[id] = None
             if act.incident is not None:
                 self._replacing.discard(act.incident.id)
 
-    def follow(self, one: IncidentSeen, orders: Sequence[OrderSeen]) -> Act | Crew:
-        """Say how an incident without active orders goes on, given all its orders: another unit, or it is over."""
+    def follow(self, one: IncidentSeen, orders: Sequence[OrderSeen]) -> Act | Crew | None:
+        """Say how an incident without active orders goes on, given all its orders: another unit, or it is over.
+
+        None: a person has sent units, too, and will see to it.
+        """
+        if any(o.by != self.owner for o in orders):
+            return None
         if any(o.status == "done" for o in orders):
             outcome = share(dice(self._seed, "outcome", one.id), OUTCOMES.get(one.category, ANY_OUTCOME))
             body: dict[str, str | int | bool] = {"incident_id": one.id, "outcome": outcome, "text": _CLOSING[outcome]}
@@ -190,6 +198,14 @@ class Duty:
     def _crew(self, one: IncidentSeen) -> int:
         rng = dice(self._seed, "crew", one.id)
         return {1: rng.choice((2, 2, 3)), 2: rng.choice((1, 2)), 3: rng.choice((1, 1, 1, 1, 2))}.get(one.severity, 1)
+
+    def _forget(self, board: Board) -> None:
+        """Forget what concerns things that are over."""
+        active = {o.id for one in board.incidents for o in one.orders}
+        self._chased = {id: times for id, times in self._chased.items() if id in active}
+        self._replacing &= {one.id for one in board.incidents}
+        if len(self._given) > GIVEN_KEPT:
+            self._given = dict.fromkeys(list(self._given)[-GIVEN_KEPT // 2 :])
 
     # --- what there is to do -------------------------------------------------------------
 
