@@ -3,6 +3,7 @@
 (function (root) {
   "use strict";
   const muster = (root.muster = root.muster || {});
+  const AGAIN_MS = 10_000; // units move and are sent elsewhere: what is recommended is asked anew
   const BOARD = 60; // rows of the unit board that are kept in the page; it scrolls
 
   class Console {
@@ -17,6 +18,8 @@
       this.frame = 0;
       this.frozen = false;
       this.aim = ""; // the recommended unit that has the focus: a list drawn anew does not put another one under the finger
+      this.choosing = false;
+      this.asked = 0; // when the recommendation was last asked for
       this.hurried = ""; // the incident for which D was pressed before its recommendation had come
     }
 
@@ -87,6 +90,9 @@
       const redrawn = new MutationObserver(() => this.recommended());
       redrawn.observe(units, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-unit", "data-incident"] });
       this.stops.push(() => redrawn.disconnect());
+      // The order of the list stays while it is being chosen from.
+      this.on(units, "pointerenter", () => (this.choosing = true));
+      this.on(units, "pointerleave", () => (this.choosing = false));
       this.on(this.part("order-rows"), "click", (e) => {
         const button = e.target.closest("[data-do]");
         if (button) this.tell("order-action", { order: button.dataset.order, action: button.dataset.do });
@@ -340,7 +346,8 @@
       this.part("nothing").hidden = Boolean(id);
       this.part("incident").hidden = !id;
       if (!id) return this.tellSelection("", 0);
-      this.tellSelection(id, muster.consoleView.revision(c, id));
+      if (c.now - this.asked > AGAIN_MS && !this.aim && !this.choosing && !root.document.hidden) this.asked = c.now;
+      this.tellSelection(id, `${muster.consoleView.revision(c, id)}-${this.asked}`);
       if (!card) return;
       muster.rows.setGlyph(this.part("incident-glyph"), `sev-${card.sev}`);
       muster.rows.setText(this.part("incident-title"), card.title);

@@ -43,9 +43,11 @@
     return joined(w().say(c.texts, `alarm_status.${alarm.status}`), raised);
   }
 
-  function alarmRow(c, alarm) {
+  function alarmRow(c, alarm, byIncident) {
     const { incident } = subject(c, alarm);
     const open = isOpen(alarm);
+    // Once somebody has an incident, what is done about it says more than who has it.
+    const handled = alarm.status === "acked" && alarm.rule === "incident_untaken" && incident;
     const where = alarm.rule === "incident_untaken" || !incident ? placeOf(c, incident) || alarm.place || areaName(c, alarm.area) : joined(incidentTitle(c, incident), incident.place);
     return {
       key: `alarm:${alarm.id}`,
@@ -53,7 +55,7 @@
       data: { sev: alarm.sev },
       glyph: `sev-${alarm.sev}`,
       ring: alarm.status === "unacked" && alarm.sev <= 3, // of 1 and 2 it flashes, of 3 it stands still (30-wall.css)
-      cells: { title: alarmTitle(c, alarm, incident), time: w().timer(c.now - alarm.raised_at, c.texts), sub: where, state: alarmState(c, alarm) },
+      cells: { title: alarmTitle(c, alarm, incident), time: w().timer(c.now - alarm.raised_at, c.texts), sub: where, state: handled ? incidentState(c, incident, byIncident.get(incident.id) || []) : alarmState(c, alarm) },
       sort: [band(alarm.sev, open), alarm.sev, open ? alarm.raised_at : -alarm.raised_at],
     };
   }
@@ -94,7 +96,7 @@
       if (!ACTIVE.has(alarm.status)) continue;
       const [kind, id] = split(alarm.subject);
       if (kind === "incident") told.add(id);
-      rows.push(alarmRow(c, alarm));
+      rows.push(alarmRow(c, alarm, byIncident));
     }
     for (const incident of values(c, "incident")) {
       if (!told.has(incident.id)) rows.push(incidentRow(c, incident, byIncident.get(incident.id) || []));

@@ -242,6 +242,13 @@ def expire(state: Order, reason: str = "") -> list[e.Event]:
     return [e.OrderExpired(reason=reason)] if LIFECYCLE.allows(state.status, "expire") else []
 
 
+def due_at(state: Order) -> int | None:
+    """Return the instant (ms) by which the unit is to answer, also once it has passed; None when nobody waits any more."""
+    if state.status not in UNANSWERED:
+        return None
+    return state.ack_due_at or state.queued_at + state.ack_limit_s * 1000
+
+
 def overdue(state: Order, now: int) -> list[e.Event]:
     """Note that the acknowledgement limit passed without an answer."""
     if state.ack_due_at is None or now < state.ack_due_at or not LIFECYCLE.allows(state.status, "overdue"):

@@ -119,11 +119,14 @@ def check_severity(severity: int) -> None:
 
 
 def take(state: Incident, owner: str, owner_name: str = "", *, seen_version: int | None = None) -> list[e.Event]:
-    """Own it ("I have it").  The second of two gets a Conflict that names the first."""
+    """Own it ("I have it").  The second of two gets a Conflict that names the first.
+
+    Taking over what somebody else owns wants the version that was seen, so that it never happens by chance.
+    """
     LIFECYCLE.next(state.status, "take")
     if state.owner == owner:
         return []
-    if state.owner and seen_version is not None and seen_version < state.version:
+    if state.owner and (seen_version is None or seen_version < state.version):
         raise Conflict("conflict.incident.taken", owner=state.owner_name or state.owner, at=state.taken_at)
     return [e.IncidentTaken(owner=owner, owner_name=owner_name)]
 

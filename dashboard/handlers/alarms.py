@@ -67,7 +67,7 @@ def acknowledge(d: Dealing, cmd: c.AcknowledgeAlarm) -> str:
     kind, _, id = state.subject.partition(":")
     if state.rule == "incident_untaken" and kind == "incident":
         inc = d.load("incident", id, action="TakeIncident")
-        if inc.status in incident.OPEN:
+        if inc.status in incident.OPEN and not inc.owner:
             d.record("incident", id, inc, incident.take(inc, d.actor.label, d.actor.name))
     return cmd.alarm_id
 

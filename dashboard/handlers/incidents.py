@@ -203,5 +203,6 @@ def reopen(d: Dealing, cmd: c.ReopenIncident) -> str:
     """Open a closed incident again; whoever does it owns it."""
     state = d.load("incident", cmd.incident_id, action="ReopenIncident")
     state = d.record("incident", state.id, state, incident.reopen(state, cmd.reason))
-    d.record("incident", state.id, state, incident.take(state, d.actor.label, d.actor.name))
+    mine = incident.take(state, d.actor.label, d.actor.name, seen_version=state.version)
+    d.record("incident", state.id, state, mine)
     return state.id

@@ -129,7 +129,7 @@ def order_card(s: dispatch.Order, v: int) -> Card:
         "en_route_at": s.en_route_at,
         "on_scene_at": s.on_scene_at,
         "ended_at": s.ended_at,
-        "ack_due_at": s.ack_due_at,
+        "ack_due_at": dispatch.due_at(s),
         "ack_limit_s": s.ack_limit_s,
         "overdue": s.overdue_step,
         "eta_s": s.eta_s,

@@ -18,7 +18,7 @@ def message(order: dispatch.Order) -> dict[str, Any]:
         "sev": order.severity,
         "place": {"lat": place.lat, "lon": place.lon, "name": place.name} if place else None,
         "queued_at": order.queued_at,
-        "ack_due_at": order.ack_due_at,
+        "ack_due_at": dispatch.due_at(order),
         "ack_limit_s": order.ack_limit_s,
         "status": order.status,
         "by_name": order.by_name,

@@ -190,8 +190,8 @@ def _named_faults() -> Iterator[None]:
         yield
     except (DBAPIError, PoolTimeout, sqlite3.OperationalError) as fault:
         # A connection that the server ended (a writer that froze, a restart) is named by many different errors.
-        away = not isinstance(fault, DBAPIError) or isinstance(fault, OperationalError | InterfaceError)
-        if not away and not fault.connection_invalidated:
+        known = not isinstance(fault, DBAPIError) or isinstance(fault, OperationalError | InterfaceError)
+        if not known and not getattr(fault, "connection_invalidated", False):
             raise
         cause = getattr(fault, "orig", None) or fault
         raise Unavailable(f"database: {str(cause).strip().splitlines()[0]}") from fault

@@ -4,7 +4,7 @@ The bodies are made from the commands themselves, so a new command has its call 
 (lengths, ranges, shapes) stands here by the name of the field.  Unknown members are refused.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import Meta
@@ -79,7 +79,7 @@ def _body(command: type[c.Command]) -> type[m.Body]:
         fields.append((field.name, kind) if field.required else (field.name, kind | None, None))
     made = msgspec.defstruct(command.__name__, fields, bases=(m.Body,), frozen=True, kw_only=True, module=__name__)
     made.__doc__ = f"{SUMMARIES[command.__name__]}."
-    return made
+    return cast(type[m.Body], made)
 
 
 SUMMARIES: dict[str, str] = {

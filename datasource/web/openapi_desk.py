@@ -43,7 +43,7 @@ _QUESTIONS: tuple[tuple[str, str, type], ...] = (
     ("/camera-alerts", "List the camera alerts that want a verdict", d.OpenCameraAlerts),
     ("/alarms", "List the alarms that are not over", d.ActiveAlarms),
 )
-SECURITY = [{"person": []}]
+SECURITY: list[dict[str, list[str]]] = [{"person": []}]
 ANSWERS: dict[int, str] = {
     401: "Nobody has signed in, or the session is over.",
     403: "The role does not allow it, the caller is a source, or the request does not come from the centre's own pages.",
@@ -90,7 +90,10 @@ def paths() -> dict[str, Any]:
 
 def _answers(answer: type, statuses: tuple[int, ...]) -> dict[str, Any]:
     good = {"description": "Done.", "content": {"application/json": {"schema": _reference(answer)}}}
-    return {"200": good, **{str(s): {"$ref": f"#/components/responses/{'desk-' if s in ANSWERS else ''}{s}"} for s in statuses}}
+    return {
+        "200": good,
+        **{str(s): {"$ref": f"#/components/responses/{'desk-' if s in ANSWERS else ''}{s}"} for s in statuses},
+    }
 
 
 def _reference(kind: type) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import msgspec
 from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -67,7 +68,7 @@ class Caller:
 
     def __call__(self, path: str, body: Any) -> Any:
         """POST JSON; raises AssertionError for anything but 2xx."""
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        raw = msgspec.json.encode(body)
         self.connection.request("POST", f"/api/v1{path}", raw, self.headers)
         answer = self.connection.getresponse()
         said = answer.read()

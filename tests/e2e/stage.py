@@ -135,7 +135,7 @@ class District:
     def phone(self, unit_id: str, link: str = "") -> "Phone":
         """Pair a telephone with a unit, by the link that somebody showed it."""
         token = "" if link else self.centre.accounts.pair_unit(unit_id, self.area, unit_id)
-        page = Phone(self._open(self.muster, "", phone=True), self)
+        page = Phone(self._open(self.muster, "", phone=True), self, unit_id)
         page.stand_at(self.lat + 0.006, self.lon)
         page.go(link or f"/pair/{token}")
         page.tap("form button")
@@ -383,7 +383,7 @@ class Console(Screen):
     def send(self, unit_id: str) -> str:
         """Send the selected incident's order to the unit that is recommended first, with D and Enter; returns the order's id."""
         before = set(self.district.cards("order"))
-        self.wait(lambda: self.candidates()[:1] == [unit_id], what=f"{unit_id} to be recommended")
+        self.wait(lambda: self.candidates()[:1] == [unit_id], 15, f"{unit_id} to be recommended")
         self.press("d")
         self.wait(lambda: self.aims_at() == unit_id, what="the focus on the unit")
         self.press(ENTER)
@@ -401,8 +401,9 @@ class Console(Screen):
 class Phone(Page):
     """The telephone of a unit leader."""
 
-    def __init__(self, browser: Browser, district: District) -> None:
+    def __init__(self, browser: Browser, district: District, unit_id: str) -> None:
         super().__init__(browser, district)
+        self.unit_id = unit_id
         self._cdp("Page.addScriptToEvaluateOnNewDocument", source=_LISTEN)
 
     def _cdp(self, command: str, **given: Any) -> None:
@@ -423,6 +424,7 @@ class Phone(Page):
         """Begin the duty, and wait until the centre knows where the unit is."""
         self.tap("#duty")
         self.wait(lambda: "位置" in self.text("#link"), what="the phone's own position")
+        self.district.card("unit", lambda one: one["id"] == self.unit_id and one["activity"] == "available")
 
     def rings(self) -> int:
         """Return how often the phone has rung since the page was opened."""

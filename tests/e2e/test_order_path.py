@@ -33,7 +33,7 @@ def test_a_report_becomes_an_order_that_a_unit_carries_out_while_everyone_watche
         assert phone.text("#next") == button
         phone.tap("#next")
         console.wait(lambda step=step: has_time(console.steps(order), step), SOON_S, f"{step} on the console")
-    wall.wait(lambda: "到场" in wall.rows("alarms-rows")[f"incident:{incident}"], SOON_S, "the unit on scene on the wall")
+    wall.wait(lambda: "1 组到场" in wall.rows("alarms-rows")[f"alarm:incident_untaken:incident:{incident}"], SOON_S, "that on the wall")
     phone.wait(lambda: phone.shown("#slide"), what="the slider")
     phone.slide()
     console.wait(lambda: has_time(console.steps(order), "完成"), SOON_S, "完成 on the console")
@@ -117,7 +117,7 @@ def test_an_order_nobody_answers_rings_at_the_console_and_on_the_wall_until_some
     for page, part in ((console, "queue-rows"), (wall, "alarms-rows")):
         page.wait(lambda page=page, part=part: page.row(part, "指令未回执 · 白云一组"), 3 + SOON_S, f"the alarm in {part}")
     assert now() - sent_at >= 3000, "the limit of this centre is 3 s"
-    assert "超时" in console.rows("order-rows")[f"order:{order}"]
+    console.wait(lambda: "超时" in console.rows("order-rows")[f"order:{order}"], SOON_S, "the order to be marked")
     phone.wait(lambda: "回执超时" in phone.text("#limit"), what="the phone to say that it is late")
 
     phone.tap("#next")

@@ -10,15 +10,17 @@ import msgspec
 
 from dashboard.config import load_profile
 from datasource import settings as settings_module
+from workers.city.duty_desk import DeskAccess, staffing
 from workers.city.run import run_city
 
 
 class Access(msgspec.Struct, frozen=True):
-    """The file that ``muster up`` writes for the city: where the centre is, and a token for each source."""
+    """The file that ``muster up`` writes for the city: where the centre is, a token for each source, the duty desk's link."""
 
     base_url: str
     tokens: dict[str, str]
     ca_file: str = ""
+    desk: DeskAccess | None = None
 
 
 def read_access(path: Path) -> Access:
@@ -61,6 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    staff = None
+    if access.desk is not None and here.city_duty:
+        session_file = here.run_dir / "city-session.json"
+        staff = staffing(access.desk, access.base_url, access.ca_file, session_file, here.city_seed, profile)
     run_city(
         access.base_url,
         access.tokens,
@@ -71,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         steps=profile.workflows[profile.workflow].steps,
         memory_file=None if given.no_memory else here.data_dir / "city.json",
         ca_file=access.ca_file,
+        staff=staff,
     )
     return 0
 

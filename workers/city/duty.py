@@ -154,7 +154,8 @@ class Duty:
         planned = {act.name: (act, delay) for act, delay in self._plans(board)}
         self._due = {name: at for name, at in self._due.items() if name in planned}
         for name, (_, delay) in planned.items():
-            self._due.setdefault(name, now + int(dice(self._seed, "desk", name).uniform(*delay) * 1000))
+            if name not in self._due:
+                self._due[name] = now + int(dice(self._seed, "desk", name).uniform(*delay) * 1000)
         waiting = sum(a.status in ("unacked", "rtn_unacked") for a in board.alarms)
         acts: list[Act] = []
         for name in sorted((n for n, at in self._due.items() if at <= now), key=lambda n: (self._due[n], n)):

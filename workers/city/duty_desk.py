@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,9 +16,20 @@ import httpx
 import msgspec
 
 from dashboard.config import Profile
-from workers.city.duty import Act, AlarmSeen, AlertSeen, Board, CandidateSeen, Crew, Duty, IncidentSeen, OrderSeen, choose
+from workers.city.duty import (
+    Act,
+    AlarmSeen,
+    AlertSeen,
+    Board,
+    CandidateSeen,
+    Crew,
+    Duty,
+    IncidentSeen,
+    OrderSeen,
+    choose,
+)
 from workers.city.hours import CityClock
-from workers.public_api import PAUSES_S
+from workers.public_api import PAUSES_S, open_client
 
 LOOK_EVERY_S = 2.5
 TELL_EVERY = 120
@@ -79,6 +90,20 @@ class _Detail(msgspec.Struct):
 
 class _Recommended(msgspec.Struct):
     candidates: list[CandidateSeen]
+
+
+def staffing(
+    access: DeskAccess, base_url: str, ca_file: str, session_file: Path | None, seed: int, profile: Profile
+) -> Callable[[CityClock], Coroutine[Any, Any, None]]:
+    """Return what staffs the desk for as long as the city lives, given the city's clock."""
+
+    async def staff(clock: CityClock) -> None:
+        # Connections of its own: nothing of a source's may ride along with the session, nor the other way round.
+        async with open_client(base_url, ca_file) as client:
+            session = Session(client, base_url, access.link, session_file)
+            await DutyDesk(session, Duty(seed, access.owner), profile, clock).run()
+
+    return staff
 
 
 class Session:
@@ -173,7 +198,9 @@ class DutyDesk:
                 tries += 1
             except SignedOut as error:
                 if not link_open:
-                    _log.warning("duty desk: nobody is signed in (%s): unstaffed until `muster up` gives a new link", error)
+                    _log.warning(
+                        "duty desk: nobody is signed in (%s): unstaffed until `muster up` gives a new link", error
+                    )
                     await asyncio.Event().wait()
                 try:
                     await self._session.sign_in()

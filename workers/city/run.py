@@ -6,8 +6,9 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -25,6 +26,8 @@ SAVE_EVERY_S = 15.0
 TELL_EVERY_S = 300.0
 _log = logging.getLogger(__name__)
 
+Staff = Callable[[CityClock], Coroutine[Any, Any, None]]
+
 
 def run_city(
     base_url: str,
@@ -37,6 +40,7 @@ def run_city(
     steps: tuple[str, ...] = FIVE_STEPS,
     memory_file: Path | None = None,
     ca_file: str = "",
+    staff: Staff | None = None,
 ) -> None:
     """Run the city against the centre at ``base_url`` until SIGTERM or SIGINT.
 
@@ -45,8 +49,9 @@ def run_city(
     ``position_rate``  fixes per second, whatever the units do (for measuring)
     ``steps``          workflow steps of a dispute, in order
     ``memory_file``    where units' places and open incidents outlive a restart
+    ``staff``          the duty desk, given the city's clock; None leaves it empty
     """
-    asyncio.run(_run(base_url, tokens, scale, seed, speed, position_rate, steps, memory_file, ca_file))
+    asyncio.run(_run(base_url, tokens, scale, seed, speed, position_rate, steps, memory_file, ca_file, staff))
 
 
 async def _run(
@@ -59,6 +64,7 @@ async def _run(
     steps: tuple[str, ...],
     memory_file: Path | None,
     ca_file: str,
+    staff: Staff | None,
 ) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -78,6 +84,8 @@ async def _run(
         ssl_context = trust(ca_file) if base_url.startswith("https:") else None
         tasks += [asyncio.create_task(positions.run()), asyncio.create_task(terminal.run(ssl_context))]
     tasks.append(asyncio.create_task(_live(city, clock, couriers, positions, terminal, position_rate, memory_file)))
+    if staff is not None:
+        tasks.append(asyncio.create_task(staff(clock)))
     stop = asyncio.create_task(ended.wait())
     done, _ = await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
     keep(memory_file, city.memory())

@@ -108,8 +108,10 @@ def test_since_when_a_unit_does_what_it_does(pen):
     assert (card["activity"], card["since"]) == ("off_duty", NOW + 180_000)
 
 
-def test_a_judged_camera_alert_goes_and_an_ended_one_waits_for_its_verdict(pen):
+def test_a_judged_camera_alert_goes_and_an_ended_or_unclear_one_waits_for_its_verdict(pen):
     pen.write("camera_alert:A1", e.CameraAlertEnded())
     assert pen.board.cards["camera_alert"]["A1"].data["status"] == "ended"
     pen.write("camera_alert:A1", e.CameraAlertVerified(verdict="unclear", by="chen"))
+    assert pen.board.cards["camera_alert"]["A1"].data["status"] == "unclear"
+    pen.write("camera_alert:A1", e.CameraAlertVerified(verdict="false", by="li"))
     assert "A1" not in pen.board.cards["camera_alert"]

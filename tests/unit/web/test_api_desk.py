@@ -45,7 +45,8 @@ class Room:
 
     def units(self, *ids: str) -> None:
         masters = tuple(
-            c.UnitMaster(unit_id=id, name=f"应急{id}组", kind="fire", area=HUANGPU, capabilities=("fire",)) for id in ids
+            c.UnitMaster(unit_id=id, name=f"应急{id}组", kind="fire", area=HUANGPU, capabilities=("fire",))
+            for id in ids
         )
         self.desk.do(c.RegisterUnits(units=masters, source="s-fleet"), FLEET)
         for n, id in enumerate(ids):
@@ -119,7 +120,12 @@ def test_one_incident_shows_all_its_orders_and_what_happened_but_nothing_sealed(
     assert body["incident"]["reports"] == ["R-1"]
     assert [(o["id"], o["status"]) for o in body["orders"]] == [(order, "cancelled")]
     assert body["unit_names"] == {"U1": "应急U1组"}
-    assert [e["key"] for e in body["timeline"]] == ["event.incident.opened", "event.order.queued", "event.incident.taken", "event.order.cancelled"]
+    assert [e["key"] for e in body["timeline"]] == [
+        "event.incident.opened",
+        "event.order.queued",
+        "event.incident.taken",
+        "event.order.cancelled",
+    ]
     assert sealed.box not in answer.text
     assert sealed.key_id not in answer.text
 
@@ -128,9 +134,14 @@ def test_units_are_recommended_best_first(room):
     room.units("U1", "U2")
     commander = room.enter("commander")
     place = {"lat": 23.12, "lon": 113.46}
-    incident = good(say(commander, "OpenIncident", category="fire", severity=1, title="冒烟", area=HUANGPU, place=place))["id"]
+    incident = good(
+        say(commander, "OpenIncident", category="fire", severity=1, title="冒烟", area=HUANGPU, place=place)
+    )["id"]
     rows = good(commander.get(f"/api/v1/incidents/{incident}/recommended"))["candidates"]
-    assert [(r["unit_id"], r["group"], r["fits"]) for r in rows] == [("U2", "ready", ["fire"]), ("U1", "ready", ["fire"])]
+    assert [(r["unit_id"], r["group"], r["fits"]) for r in rows] == [
+        ("U2", "ready", ["fire"]),
+        ("U1", "ready", ["fire"]),
+    ]
     assert rows[0]["eta_s"] == 0
     assert rows[0]["why"][0]["key"] == "why.fits"
 
@@ -139,7 +150,13 @@ def test_camera_alerts_are_listed_until_the_verdict_is_clear(room):
     alert = room.sees()
     officer = room.enter("duty_officer")
     (row,) = good(officer.get("/api/v1/camera-alerts"))["camera_alerts"]
-    assert (row["id"], row["camera_id"], row["rule"], row["confidence"], row["status"]) == (alert, "C1", "smoke", 0.8, "open")
+    assert (row["id"], row["camera_id"], row["rule"], row["confidence"], row["status"]) == (
+        alert,
+        "C1",
+        "smoke",
+        0.8,
+        "open",
+    )
     good(say(officer, "VerifyCameraAlert", alert_id=alert, verdict="unclear"))
     assert good(officer.get("/api/v1/camera-alerts"))["camera_alerts"][0]["status"] == "unclear"
     good(say(officer, "VerifyCameraAlert", alert_id=alert, verdict="false"))
@@ -150,7 +167,12 @@ def test_alarms_are_listed_until_they_are_over_and_done(room):
     incident = room.report()
     commander = room.enter("commander")
     (row,) = good(commander.get("/api/v1/alarms"))["alarms"]
-    assert (row["id"], row["rule"], row["status"], row["severity"]) == (f"incident_untaken:incident:{incident}", "incident_untaken", "unacked", 1)
+    assert (row["id"], row["rule"], row["status"], row["severity"]) == (
+        f"incident_untaken:incident:{incident}",
+        "incident_untaken",
+        "unacked",
+        1,
+    )
     good(say(commander, "AcknowledgeAlarm", alarm_id=row["id"]))
     assert good(commander.get("/api/v1/alarms"))["alarms"][0]["owner"] == "commander:commander-4401"
     assert room.load("incident", incident).owner == "commander:commander-4401"
@@ -171,7 +193,9 @@ def test_the_same_idempotency_key_is_carried_out_once(room):
     incident, commander = room.report(), room.enter("commander")
     headers = {"Idempotency-Key": '"note-1"'}
     answers = [
-        commander.post("/api/v1/commands/AddNote", json={"incident_id": incident, "text": "已联系物业"}, headers=headers)
+        commander.post(
+            "/api/v1/commands/AddNote", json={"incident_id": incident, "text": "已联系物业"}, headers=headers
+        )
         for _ in range(2)
     ]
     assert [good(a)["changed"] for a in answers] == [True, False]
@@ -182,19 +206,36 @@ def test_the_same_idempotency_key_is_carried_out_once(room):
 def test_whoever_reports_is_sealed_before_anything_is_kept(room):
     commander = room.enter("commander")
     person = {"name": "陈虚构", "phone": "13800138000"}
-    body = {"category": "gas", "severity": 2, "title": "煤气味 13800138001", "text": "电 13800138002", "area": HUANGPU, "reporter": person}
+    body = {
+        "category": "gas",
+        "severity": 2,
+        "title": "煤气味 13800138001",
+        "text": "电 13800138002",
+        "area": HUANGPU,
+        "reporter": person,
+    }
     place = {"lat": 23.1, "lon": 113.4, "name": "门 13800138003"}
     headers = {"Idempotency-Key": "call-7"}
-    incident = good(commander.post("/api/v1/commands/OpenIncident", json=body | {"place": place}, headers=headers))["id"]
+    incident = good(commander.post("/api/v1/commands/OpenIncident", json=body | {"place": place}, headers=headers))[
+        "id"
+    ]
     kept = room.load("incident", incident)
     assert room.house.vault.open(kept.reporter.key_id, kept.reporter.box) == person
     assert room.house.vault.erase(kept.reports[0]), "the key of the report erases the reporter"
     everything = repr(room.house.store.log)
-    assert not [said for said in ("陈虚构", "13800138000", "13800138001", "13800138002", "13800138003") if said in everything]
+    assert not [
+        said for said in ("陈虚构", "13800138000", "13800138001", "13800138002", "13800138003") if said in everything
+    ]
 
 
 def test_a_box_sealed_elsewhere_is_not_taken(room):
-    body = {"category": "gas", "severity": 2, "title": "x", "area": HUANGPU, "reporter": {"key_id": "K-1", "box": "AAAA"}}
+    body = {
+        "category": "gas",
+        "severity": 2,
+        "title": "x",
+        "area": HUANGPU,
+        "reporter": {"key_id": "K-1", "box": "AAAA"},
+    }
     answer = room.enter("commander").post("/api/v1/commands/OpenIncident", json=body)
     assert answer.status_code == 422
     assert problem_fields(answer) == {"reporter.key_id": "reason.unknown_field"}
@@ -203,7 +244,9 @@ def test_a_box_sealed_elsewhere_is_not_taken(room):
 
 def test_a_place_in_another_datum_is_converted(room):
     place = {"lat": 23.1291, "lon": 113.2644, "datum": "gcj02", "uncertainty_m": 30}
-    answer = say(room.enter("commander"), "OpenIncident", category="gas", severity=2, title="x", area="440112000000", place=place)
+    answer = say(
+        room.enter("commander"), "OpenIncident", category="gas", severity=2, title="x", area="440112000000", place=place
+    )
     kept = room.load("incident", good(answer)["id"])
     assert kept.area == HUANGPU
     assert 0.001 < abs(kept.place.lon - 113.2644) < 0.01
@@ -223,10 +266,22 @@ def test_a_place_in_another_datum_is_converted(room):
         ("OpenIncident", {"category": "gas", "severity": 5, "title": "x"}, {"severity": "reason.range"}),
         ("OpenIncident", {"category": "ufo", "severity": 2, "title": "x"}, {"category": "invalid.category"}),
         ("OpenIncident", {"category": "gas", "severity": 2, "title": "x" * 201}, {"title": "reason.length"}),
-        ("OpenIncident", {"category": "gas", "severity": 2, "title": "x", "place": {"lat": 0, "lon": 0}}, {"place.lat": "reason.null_island"}),
-        ("OpenIncident", {"category": "gas", "severity": 2, "title": "x", "place": {"lat": 99, "lon": 0}}, {"place.lat": "reason.range"}),
+        (
+            "OpenIncident",
+            {"category": "gas", "severity": 2, "title": "x", "place": {"lat": 0, "lon": 0}},
+            {"place.lat": "reason.null_island"},
+        ),
+        (
+            "OpenIncident",
+            {"category": "gas", "severity": 2, "title": "x", "place": {"lat": 99, "lon": 0}},
+            {"place.lat": "reason.range"},
+        ),
         ("OpenIncident", {"category": "gas", "severity": 2, "title": "x", "area": "31"}, {"area": "reason.area_scope"}),
-        ("OpenIncident", {"category": "gas", "severity": 2, "title": "x", "occurred_at": 5}, {"occurred_at": "reason.ancient"}),
+        (
+            "OpenIncident",
+            {"category": "gas", "severity": 2, "title": "x", "occurred_at": 5},
+            {"occurred_at": "reason.ancient"},
+        ),
         ("ExtendDispute", {"dispute_id": "D", "due_at": "tomorrow", "reason": "x"}, {"due_at": "reason.instant"}),
         ("ShelveAlarm", {"alarm_id": "A", "minutes": 0, "reason": "x"}, {"minutes": "reason.range"}),
     ],
@@ -238,7 +293,9 @@ def test_a_command_that_cannot_be_is_422_and_names_the_field(still, name, body, 
     assert still.house.store.log == []
 
 
-@pytest.mark.parametrize("name", ["TakeReport", "TakeReceipt", "RegisterUnits", "ClaimOrder", "Sweep", "PairUnit", "Nothing", "takeincident"])
+@pytest.mark.parametrize(
+    "name", ["TakeReport", "TakeReceipt", "RegisterUnits", "ClaimOrder", "Sweep", "PairUnit", "Nothing", "takeincident"]
+)
 def test_commands_of_sources_and_processes_do_not_exist_here(still, name):
     answer = say(still.enter("administrator"), name)
     assert answer.status_code == 404
@@ -261,7 +318,13 @@ def test_what_may_not_happen_now_is_409_in_the_language_of_the_reader(room):
 
 @pytest.mark.parametrize(
     ("role", "name"),
-    [("wall", "TakeIncident"), ("leader", "SendOrder"), ("mediator", "TakeIncident"), ("duty_officer", "SendOrder"), ("commander", "ExtendDispute")],
+    [
+        ("wall", "TakeIncident"),
+        ("leader", "SendOrder"),
+        ("mediator", "TakeIncident"),
+        ("duty_officer", "SendOrder"),
+        ("commander", "ExtendDispute"),
+    ],
 )
 def test_a_role_that_may_not_is_403_and_hears_who_may(still, role, name):
     answer = say(still.enter(role), name, nonsense=True)
@@ -274,7 +337,10 @@ def test_a_source_has_no_business_at_the_desk(still):
     source = Source(still.house.door)
     answers = [
         source.post("/commands/TakeIncident", json={"incident_id": "I"}),
-        *(source.get(path) for path in ("/incidents", "/incidents/I", "/incidents/I/recommended", "/camera-alerts", "/alarms")),
+        *(
+            source.get(path)
+            for path in ("/incidents", "/incidents/I", "/incidents/I/recommended", "/camera-alerts", "/alarms")
+        ),
     ]
     assert [a.status_code for a in answers] == [403] * 6
     assert all(problem_fields(a) == {"": "forbidden.role"} for a in answers)
@@ -326,7 +392,10 @@ def test_what_lies_in_another_district_does_not_exist(room):
     ]
     assert [a.status_code for a in answers] == [404] * 6
     here = room.enter("commander", scope=HUANGPU)
-    assert [len(good(here.get(f"/api/v1/{p}"))[m]) for p, m in (("incidents", "incidents"), ("alarms", "alarms"))] == [1, 2]
+    assert [len(good(here.get(f"/api/v1/{p}"))[m]) for p, m in (("incidents", "incidents"), ("alarms", "alarms"))] == [
+        1,
+        2,
+    ]
 
 
 def test_a_body_of_another_kind_is_refused(still):
@@ -342,7 +411,12 @@ def test_a_body_of_another_kind_is_refused(still):
 
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
-    [("GET", "commands/TakeIncident", "POST"), ("POST", "incidents", "GET, HEAD"), ("DELETE", "incidents/I", "GET, HEAD"), ("PUT", "alarms", "GET, HEAD")],
+    [
+        ("GET", "commands/TakeIncident", "POST"),
+        ("POST", "incidents", "GET, HEAD"),
+        ("DELETE", "incidents/I", "GET, HEAD"),
+        ("PUT", "alarms", "GET, HEAD"),
+    ],
 )
 def test_another_method_is_405(still, method, path, allow):
     answer = still.enter("commander").ask(method, f"/api/v1/{path}")
