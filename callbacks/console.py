@@ -149,6 +149,15 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
 
     @app.callback(
         Output(ids.CONSOLE_RESULT, "data", allow_duplicate=True),
+        Input(ids.CONSOLE_ALARM_ACTION, "data"),
+        prevent_initial_call=True,
+    )
+    async def acknowledge(wish: Result) -> Result:
+        wanted = c.AcknowledgeAlarm(alarm_id=str(wish["alarm"]))
+        return await act(wanted, lambda _done, lang: {"text": text("console.alarm_taken_toast", lang)})
+
+    @app.callback(
+        Output(ids.CONSOLE_RESULT, "data", allow_duplicate=True),
         Output(ids.CONSOLE_NOTE, "value"),
         Input(ids.CONSOLE_NOTE_ADD, "n_clicks"),
         Input(ids.CONSOLE_NOTE, "n_submit"),

@@ -141,6 +141,9 @@ class Store(Protocol):
     def save_positions(self, fixes: Sequence[Fix], thinned: Sequence[Fix]) -> None:
         """Keep the latest fixes, and append ``thinned`` to the track (a store of its own, never in an order's way)."""
 
+    def prune(self, *, tracks_before: int | None = None, keys_before: int | None = None) -> int:
+        """Forget tracks and idempotency keys older than the given instants (ms); returns how many."""
+
     def mark_replayed(self, letter_id: str, at: int) -> None:
         """Mark a dead letter as sent again."""
 

@@ -4,11 +4,13 @@ import time
 
 from dashboard.desk import Desk
 from dashboard.domain.commands import Actor, Sweep
+from dashboard.domain.worktime import DAY_MS
 from datasource.settings import Settings
 from workers.loop import Lease, process
 
 EVERY_S = 0.25
 PARTS_S = {"orders": EVERY_S, "alarms": EVERY_S, "sources": 2.0, "units": 2.0, "disputes": 60.0, "cameras": 60.0}
+PRUNE_EVERY_S = 3600.0
 ACTOR = Actor(role="worker", id="watch")
 
 
@@ -25,6 +27,7 @@ class Watch:
         self._desk = desk
         self._lease = lease
         self._due = dict.fromkeys(PARTS_S, 0.0)
+        self._prune_at = time.monotonic() + 60.0
 
     def reset(self) -> None:
         """Nothing is remembered between two sweeps."""
@@ -52,7 +55,17 @@ class Watch:
                 faults.append(fault)
         if faults:
             raise faults[0]
+        if started >= self._prune_at:
+            self._prune_at = started + PRUNE_EVERY_S
+            self._prune()
         return max(0.0, EVERY_S - (time.monotonic() - started))
+
+    def _prune(self) -> None:
+        """Forget old tracks, and idempotency keys of facts that are too old to be taken again anyway."""
+        now = self._desk.clock.now()
+        tracks_d = self._desk.why("retention.tracks_d", "").value
+        facts_s = self._desk.why("api.fact_age_s", "").value
+        self._desk.store.prune(tracks_before=now - int(tracks_d * DAY_MS), keys_before=now - int(facts_s * 1000) - DAY_MS)
 
 
 def main(settings: Settings | None = None) -> None:

@@ -68,10 +68,11 @@
       this.on(this.part("queue-rows"), "click", (e) => {
         const row = e.target.closest("[data-key]");
         if (row) this.select(row.dataset.key);
+        if (e.target.closest("[data-acknowledge]")) this.take();
       });
       this.on(this.part("queue-rows"), "keydown", (e) => {
         const row = e.target.closest("[data-key]");
-        if (row && (e.key === "Enter" || e.key === " ")) {
+        if (row && !e.target.closest("button") && (e.key === "Enter" || e.key === " ")) {
           e.preventDefault();
           this.select(row.dataset.key);
         }
@@ -149,8 +150,10 @@
       else this.step(wanted === "next" ? 1 : -1);
     }
 
-    /** A: own the incident, or hear who owns it. */
+    /** A: own the selected alarm or the incident, or hear who owns it. */
     take() {
+      const alarm = this.alarm();
+      if (alarm) return this.tell("alarm-action", { alarm: alarm.id });
       const id = this.incident();
       const card = id && (this.context().cards.incident || {})[id];
       if (!card || !card.owner) return this.press("take");
@@ -272,6 +275,12 @@
       return chosen && chosen.kind === "incident" ? chosen.id : null;
     }
 
+    /** The alarm of the selected row when it wants somebody and is more than that nobody has taken the incident. */
+    alarm() {
+      const card = this.key && this.key.startsWith("alarm:") && (muster.store.cards.alarm || {})[this.key.slice("alarm:".length)];
+      return card && card.rule !== "incident_untaken" && ["unacked", "rtn_unacked"].includes(card.status) ? card : null;
+    }
+
     context() {
       const { store } = muster;
       return { cards: store.cards, summary: store.summary || {}, vitals: store.vitals || {}, now: muster.clock.now(), texts: this.texts, area: this.page.dataset.area, limits: this.limits };
@@ -326,10 +335,25 @@
         node.setAttribute("role", "option");
         const chosen = node.dataset.key === this.key || (incident !== null && muster.consoleView.incidentOf(c, node.dataset.key) === incident);
         node.setAttribute("aria-selected", String(chosen));
+        this.acknowledging(node);
       }
       const empty = this.part("queue-empty");
       empty.hidden = rows.length > 0;
       muster.rows.setText(empty, this.say("console.queue_empty", { time: muster.words.clock(c.now) }));
+    }
+
+    /** The selected row of an alarm that wants somebody carries the button to own it. */
+    acknowledging(node) {
+      const wanted = node.dataset.key === this.key && this.alarm() !== null;
+      const there = node.querySelector("[data-acknowledge]");
+      if (there && !wanted) there.remove();
+      if (!wanted || there) return;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "button small";
+      button.dataset.acknowledge = "";
+      button.textContent = this.say("console.acknowledge_alarm");
+      node.append(button);
     }
 
     drawUnits(c) {

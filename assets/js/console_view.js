@@ -35,7 +35,7 @@
       values(c, "incident")
         .filter((i) => i.status === status)
         .map((i) => v().incidentRow(c, i, orders.byIncident.get(i.id) || []))
-        .sort((a, b) => a.data.sev - b.data.sev || a.sort[2] - b.sort[2] || (a.key < b.key ? -1 : 1));
+        .sort((a, b) => a.data.sev - b.data.sev || a.sort[3] - b.sort[3] || (a.key < b.key ? -1 : 1));
     return { new: wanting, mine: own("taken"), engaged: own("engaged") };
   }
 

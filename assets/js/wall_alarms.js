@@ -8,11 +8,21 @@
   const ACTIVE = new Set(["unacked", "acked", "rtn_unacked"]);
   const isOpen = (alarm) => alarm.status === "unacked" || alarm.status === "rtn_unacked";
 
-  /** Before everything: unacknowledged 1 and 2; then other 1; then unacknowledged 3 and 4; then the rest by severity. */
-  function band(sev, open) {
-    if (open && sev <= 2) return 0;
+  const FRESH_MS = 60_000;
+
+  /** Before everything: active unacknowledged 1 and 2; then other 1; then unacknowledged 3 and 4; then what is over and
+      nobody had owned; then the rest by severity. */
+  function band(sev, status) {
+    if (status === "unacked" && sev <= 2) return 0;
+    if (status === "rtn_unacked") return 3;
     if (sev === 1) return 1;
-    return open ? 2 : 3;
+    return status === "unacked" ? 2 : 4;
+  }
+
+  /** Within a band by severity; a new one of severity 1 leads for a minute, so that it is never below what fits; then the oldest. */
+  function place(c, sev, status, raisedAt) {
+    const leads = sev === 1 && status === "unacked" && c.now - raisedAt < FRESH_MS;
+    return [band(sev, status), sev, leads ? 0 : 1, isOpen({ status }) && !leads ? raisedAt : -raisedAt];
   }
 
   function subject(c, alarm) {
@@ -56,7 +66,7 @@
       glyph: `sev-${alarm.sev}`,
       ring: alarm.status === "unacked" && alarm.sev <= 3, // of 1 and 2 it flashes, of 3 it stands still (30-wall.css)
       cells: { title: alarmTitle(c, alarm, incident), time: w().timer(c.now - alarm.raised_at, c.texts), sub: where, state: handled ? incidentState(c, incident, byIncident.get(incident.id) || []) : alarmState(c, alarm) },
-      sort: [band(alarm.sev, open), alarm.sev, open ? alarm.raised_at : -alarm.raised_at],
+      sort: place(c, alarm.sev, alarm.status, alarm.raised_at),
     };
   }
 
@@ -83,7 +93,7 @@
         sub: placeOf(c, incident),
         state: incidentState(c, incident, orders),
       },
-      sort: [band(incident.sev, false), incident.sev, -incident.opened_at],
+      sort: place(c, incident.sev, "", incident.opened_at),
     };
   }
 

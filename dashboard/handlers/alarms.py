@@ -46,6 +46,13 @@ def clear_alarm(d: Dealing, rule: str, subject: str, reason: str = "") -> None:
     d.record("alarm", id, state, alert.clear(state, reason))
 
 
+def settle_alarm(d: Dealing, rule: str, subject: str, reason: str = "") -> None:
+    """The condition is over because the actor dealt with it; a person who did so need not acknowledge it as well."""
+    if d.actor.role not in ("source", "unit", "worker"):
+        own_alarm(d, rule, subject)
+    clear_alarm(d, rule, subject, reason)
+
+
 def own_alarm(d: Dealing, rule: str, subject: str, *, followed: bool = False) -> None:
     """Acknowledge on behalf of the actor because they took the thing itself; with ``followed`` it no longer runs out."""
     id = alert.alarm_id(rule, subject)

@@ -4,7 +4,7 @@ from dashboard.domain import commands as c
 from dashboard.domain import dispatch, ids, incident
 from dashboard.domain import events as e
 from dashboard.domain.errors import Invalid, Refused
-from dashboard.handlers.alarms import clear_alarm, own_alarm, raise_alarm
+from dashboard.handlers.alarms import own_alarm, raise_alarm, settle_alarm
 from dashboard.handlers.dealing import Dealing
 
 UNTAKEN = "incident_untaken"
@@ -181,10 +181,10 @@ def _active_orders(d: Dealing, incident_id: str) -> list[dispatch.Order]:
 
 def _close(d: Dealing, state: incident.Incident, outcome: str, text: str) -> None:
     d.record("incident", state.id, state, incident.close(state, outcome, text))
-    clear_alarm(d, UNTAKEN, f"incident:{state.id}", outcome)
+    settle_alarm(d, UNTAKEN, f"incident:{state.id}", outcome)
     for order in d.tx.find("order", [("incident_id", "=", state.id)]):
         for rule in ("order_declined", "order_unanswered", "order_undeliverable"):
-            clear_alarm(d, rule, f"order:{order.id}", "incident closed")
+            settle_alarm(d, rule, f"order:{order.id}", "incident closed")
 
 
 def close(d: Dealing, cmd: c.CloseIncident) -> str:

@@ -4,7 +4,7 @@ from dashboard.domain import commands as c
 from dashboard.domain import dispatch, incident, unit
 from dashboard.domain import events as e
 from dashboard.domain.errors import Invalid, NotFound, Refused
-from dashboard.handlers.alarms import clear_alarm, own_alarm, raise_alarm
+from dashboard.handlers.alarms import clear_alarm, own_alarm, raise_alarm, settle_alarm
 from dashboard.handlers.dealing import Dealing
 from dashboard.handlers.incidents import UNTAKEN
 
@@ -55,7 +55,7 @@ def send(d: Dealing, cmd: c.SendOrder) -> str:
     d.record("incident", inc.id, inc, incident.engage(inc, d.actor.label, d.actor.name))
     own_alarm(d, UNTAKEN, f"incident:{inc.id}", followed=True)
     for order in d.tx.find("order", [("incident_id", "=", inc.id), ("status", "=", "declined")]):
-        clear_alarm(d, DECLINED, f"order:{order.id}", "another unit was sent")
+        settle_alarm(d, DECLINED, f"order:{order.id}", "another unit was sent")
     return number
 
 
@@ -68,8 +68,8 @@ def _ended(d: Dealing, order: dispatch.Order) -> None:
 def _answered(d: Dealing, order: dispatch.Order) -> None:
     """Quieten the alarms about an order that has been answered or has ended."""
     if order.status not in dispatch.UNANSWERED:
-        clear_alarm(d, UNANSWERED, f"order:{order.id}", order.status)
-        clear_alarm(d, UNDELIVERABLE, f"order:{order.id}", order.status)
+        settle_alarm(d, UNANSWERED, f"order:{order.id}", order.status)
+        settle_alarm(d, UNDELIVERABLE, f"order:{order.id}", order.status)
     elif order.status in ("sent", "delivered", "read"):
         clear_alarm(d, UNDELIVERABLE, f"order:{order.id}", order.status)
 

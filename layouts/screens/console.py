@@ -28,6 +28,7 @@ def layout(actor: Actor, lang: str, profile: Profile) -> Component:
     known = {
         "store-selection": ids.CONSOLE_SELECTION,
         "store-order-action": ids.CONSOLE_ORDER_ACTION,
+        "store-alarm-action": ids.CONSOLE_ALARM_ACTION,
         "store-chosen": ids.CONSOLE_CHOSEN,
         "report-lat": ids.REPORT_LAT,
         "report-lon": ids.REPORT_LON,
@@ -61,6 +62,7 @@ def layout(actor: Actor, lang: str, profile: Profile) -> Component:
 _STORES = (
     ids.CONSOLE_SELECTION,
     ids.CONSOLE_ORDER_ACTION,
+    ids.CONSOLE_ALARM_ACTION,
     ids.CONSOLE_CHOSEN,
     ids.CONSOLE_RESULT,
     ids.CONSOLE_DRAWN,

@@ -120,7 +120,11 @@ def test_an_order_nobody_answers_rings_at_the_console_and_on_the_wall_until_some
     console.wait(lambda: "超时" in console.rows("order-rows")[f"order:{order}"], SOON_S, "the order to be marked")
     phone.wait(lambda: "回执超时" in phone.text("#limit"), what="the phone to say that it is late")
 
+    # An answer ends the condition; the alarm stays until somebody says that it was seen.
     phone.tap("#next")
+    for page, part in ((console, "queue-rows"), (wall, "alarms-rows")):
+        page.wait(lambda page=page, part=part: page.row(part, "已恢复·未确认"), SOON_S, f"the answer in {part}")
+    console.press("j", "a")
     for page, part in ((console, "queue-rows"), (wall, "alarms-rows")):
         page.wait(lambda page=page, part=part: not page.row(part, "指令未回执"), SOON_S, f"the alarm to leave {part}")
 

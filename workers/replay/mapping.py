@@ -30,7 +30,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     pass
 
 
-class Times(_Part):
+class Times(_Part, frozen=True):
     """How the file writes instants.
 
     ``format``   of ``strptime``, or ``iso``, ``unix`` (seconds), ``unix_ms``
@@ -45,7 +45,7 @@ class Times(_Part):
     newest_first: bool = False
 
 
-class Choice(_Part):
+class Choice(_Part, frozen=True):
     """A code from a column: ``values`` by what stands there, else by its beginning, else ``default``."""
 
     column: str = ""
@@ -54,7 +54,7 @@ class Choice(_Part):
     starts: dict[str, str | int] = {}
 
 
-class Incident(_Part):
+class Incident(_Part, frozen=True):
     """Columns and templates of a report.
 
     ``told_at``   when the source itself knew of it; the report is sent then
@@ -78,7 +78,7 @@ class Incident(_Part):
     closes_after_min: float = 0
 
 
-class Stamp(_Part):
+class Stamp(_Part, frozen=True):
     """A column with the instant at which a unit's status changed, and a template for its reason.
 
     ``at_place``: the unit is then where the incident is.
@@ -90,7 +90,7 @@ class Stamp(_Part):
     at_place: bool = False
 
 
-class UnitRules(_Part):
+class UnitRules(_Part, frozen=True):
     """The unit of a row: its id (with a prefix of ours before it), name, kind, what it can do, its stamps in order."""
 
     id: str
@@ -102,7 +102,7 @@ class UnitRules(_Part):
     stamps: list[Stamp] = []
 
 
-class Position(_Part):
+class Position(_Part, frozen=True):
     """Columns of a fix; ``speed_unit`` is metres per second in one of the column's units."""
 
     lat: str
@@ -115,7 +115,7 @@ class Position(_Part):
     datum: Literal[DATUMS] = "wgs84"  # type: ignore[valid-type]
 
 
-class Mapping(_Part):
+class Mapping(_Part, frozen=True):
     """A whole mapping.  ``area`` is where everything counts: places may lie outside every area the centre knows."""
 
     name: str
