@@ -112,6 +112,7 @@ def create_server(settings: "Settings", backend: "Backend | None" = None) -> "AS
     from datasource.web.live import mount_live
     from datasource.web.routes import build_routes
     from datasource.web.static import Static
+    from datasource.web.tasks import end
     from datasource.web.terminal_proxy import TerminalProxy
     from datasource.web.tls_page import mount_tls_page
     from datasource.web.unit_page import mount_unit_page
@@ -131,9 +132,7 @@ def create_server(settings: "Settings", backend: "Backend | None" = None) -> "AS
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
             await routes.close()
 
     server = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)

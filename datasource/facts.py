@@ -10,6 +10,8 @@ import msgspec
 
 from dashboard.domain import commands as c
 from dashboard.domain.errors import Invalid
+from dashboard.domain.ids import derived
+from dashboard.ports import Clock, DeadLetter, Store, Stream
 
 STREAM = "facts"
 POSITIONS = "positions"
@@ -88,3 +90,15 @@ def actor(source: str, lang: str = "") -> c.Actor:
     if mark and role == "unit":
         return c.Actor(role="unit", id=unit_id, unit_id=unit_id, lang=lang or "zh-CN")
     return c.Actor(role="source", id=source, lang=lang or "zh-CN")
+
+
+def replay(letter: DeadLetter, stream: Stream, store: Store, clock: Clock) -> str:
+    """Send a dead letter again, as a new fact (its old id is spent); returns the new entry's id.
+
+    Raises Invalid('dead.undecodable') when its body cannot be read as a fact at all.
+    """
+    now = clock.now()
+    again = msgspec.structs.replace(decode(letter.body), id=derived("F", "replay", letter.id, str(now)))
+    entry_id = stream.add(STREAM, _encode(again))
+    store.mark_replayed(letter.id, now)
+    return entry_id

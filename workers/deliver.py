@@ -14,6 +14,8 @@ from typing import Any
 
 import structlog
 from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
+from rq.worker import WorkerStatus
 
 from dashboard.desk import Desk
 from dashboard.domain import commands as c
@@ -181,6 +183,9 @@ class DeliveryWorker(SimpleWorker):
         """Beat for RQ, and for everybody who watches us; RQ calls this at least once a second and around each job."""
         if self.heart is not None:
             self.heart.beat()
+        # RQ's way to stop is an exception out of the signal handler, which whatever runs at that moment may swallow.
+        if self.stop is not None and self.stop.is_set() and self.get_state() != WorkerStatus.BUSY:
+            raise StopRequested
         super().heartbeat(*args, **kwargs)
 
 
@@ -227,6 +232,7 @@ def _work(destination: str, this: Process) -> None:
         worker.stop = this.stop
         worker.work(logging_level="WARNING")
     finally:
+        this.stop.install()
         connection.close()
 
 

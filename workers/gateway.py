@@ -30,6 +30,7 @@ from datasource.settings import Settings
 from datasource.web.api import Intake
 from datasource.web.api_wire import RedisWire
 from datasource.web.problems import Problem
+from datasource.web.tasks import end
 from workers.loop import Backoff, Heart, is_outage, process
 from workers.reception import Reception, event_id
 
@@ -159,7 +160,7 @@ class Gateway:
         # Connected first and told the tasks second: an order that comes in between arrives twice, never not at all.
         self.board.add(connection)
         log.info("connected", actor=connection.actor.label)
-        tasks = [
+        tasks: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._write(connection, send)),
             asyncio.create_task(self._read(connection, receive)),
             asyncio.create_task(connection.closed.wait()),
@@ -169,9 +170,7 @@ class Gateway:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.board.remove(connection)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
             connection.abandon()
             with contextlib.suppress(Exception):
                 await send({"type": "websocket.close", "code": connection.closing or 1000})
@@ -198,7 +197,8 @@ class Gateway:
     async def _write(self, connection: Connection, send: Send) -> None:
         while True:
             try:
-                frame, written = await asyncio.wait_for(connection.queue.get(), BEAT_S)
+                async with asyncio.timeout(BEAT_S):
+                    frame, written = await connection.queue.get()
             except TimeoutError:
                 frame, written = _encode({"t": "beat", "now": self._clock.now()}).decode(), None
             try:
@@ -257,8 +257,7 @@ class Gateway:
         await receive()
         for connection in self.board.all():
             connection.close(CLOSE_RESTART)
-        follower.cancel()
-        await asyncio.gather(follower, return_exceptions=True)
+        await end([follower])
         self._following.shutdown(wait=False, cancel_futures=True)
         self._pool.shutdown(wait=False, cancel_futures=True)
         await self._reception.close()

@@ -197,19 +197,6 @@ class Ingest:
         )
 
 
-def replay_dead_letter(letter: DeadLetter, stream: Stream, store: Store, clock: Clock) -> str:
-    """Send a dead letter again, as a new fact (its old id is spent); returns the new entry's id.
-
-    Raises Invalid when its body cannot be read as a fact at all.
-    """
-    fact = facts.decode(letter.body)
-    now = clock.now()
-    again = msgspec.structs.replace(fact, id=derived("F", "replay", letter.id, str(now)))
-    entry_id = stream.add(facts.STREAM, msgspec.json.encode(again))
-    store.mark_replayed(letter.id, now)
-    return entry_id
-
-
 def _note_sources(tx: Tx, entries: Sequence[Entry]) -> None:
     """Note when each source was last heard of; a unit's own device is no source."""
     seen: dict[str, int] = {}

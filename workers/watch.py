@@ -65,7 +65,9 @@ class Watch:
         now = self._desk.clock.now()
         tracks_d = self._desk.why("retention.tracks_d", "").value
         facts_s = self._desk.why("api.fact_age_s", "").value
-        self._desk.store.prune(tracks_before=now - int(tracks_d * DAY_MS), keys_before=now - int(facts_s * 1000) - DAY_MS)
+        self._desk.store.prune(
+            tracks_before=now - int(tracks_d * DAY_MS), keys_before=now - int(facts_s * 1000) - DAY_MS
+        )
 
 
 def main(settings: Settings | None = None) -> None:

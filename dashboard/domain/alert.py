@@ -42,6 +42,14 @@ LIFECYCLE = Lifecycle(
 )
 ACTIVE = ("unacked", "acked", "shelved", "suppressed", "rtn_unacked")
 SHELVE_LIMIT_S = {1: 0, 2: 600, 3: 1800, 4: 1800}
+_NOBODYS: dict[str, object] = {
+    "owner": "",
+    "owner_name": "",
+    "acked_at": None,
+    "ack_expires_at": None,
+    "escalated_to": "",
+    "escalation_step": 0,
+}
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,6 +112,10 @@ def evolve(state: Alarm | None, r: e.Recorded) -> Alarm:
                 ack_due_at=ev.ack_due_at,
                 **facts,  # type: ignore[arg-type]
             )
+        if ev.severity < state.severity and state.status == "unacked":
+            # What has grown worse is told on within the limit of what it is now, and never later than was promised.
+            facts["ack_due_at"] = min((t for t in (state.ack_due_at, ev.ack_due_at) if t is not None), default=None)
+            facts["escalation_step"] = state.escalation_step if state.ack_due_at is not None else 0
         return msgspec.structs.replace(state, count=state.count + 1, **facts)
     if state is None:
         raise ValueError(f"{r.subject}: first event is {type(ev).__name__}, not AlarmRaised")
@@ -119,7 +131,7 @@ def evolve(state: Alarm | None, r: e.Recorded) -> Alarm:
                 "ack_due_at": None,
             }
         case e.AlarmUnacknowledged():
-            c = {"status": "unacked", "owner": "", "owner_name": "", "acked_at": None, "ack_expires_at": None}
+            c = {"status": "unacked", **_NOBODYS, "ack_due_at": ev.ack_due_at}
         case e.AlarmEscalated():
             c = {"escalated_to": ev.to, "escalation_step": ev.step, "ack_due_at": ev.next_due_at}
         case e.AlarmCleared():
@@ -131,7 +143,7 @@ def evolve(state: Alarm | None, r: e.Recorded) -> Alarm:
         case e.AlarmShelved():
             c = {"status": "shelved", "until": ev.until, "reason": ev.reason}
         case e.AlarmUnshelved():
-            c = {"status": "unacked", "until": None, "reason": ""}
+            c = {"status": "unacked", "until": None, "reason": "", **_NOBODYS, "ack_due_at": ev.ack_due_at}
         case e.AlarmSuppressed():
             c = {"status": "suppressed", "reason": ev.reason}
         case e.AlarmUnsuppressed():
@@ -169,7 +181,7 @@ def raise_(
         ack_due_at=ack_due_at,
     )
     worse = active and state is not None and severity < state.severity and state.status == "acked"
-    return [raised, e.AlarmUnacknowledged(reason="worse")] if worse else [raised]
+    return [raised, e.AlarmUnacknowledged(reason="worse", ack_due_at=ack_due_at)] if worse else [raised]
 
 
 def acknowledge(state: Alarm, owner: str, owner_name: str = "", expires_at: int | None = None) -> list[e.Event]:
@@ -182,10 +194,10 @@ def acknowledge(state: Alarm, owner: str, owner_name: str = "", expires_at: int 
     return [e.AlarmAcknowledged(owner=owner, owner_name=owner_name, expires_at=expires_at)]
 
 
-def unacknowledge(state: Alarm, reason: str = "") -> list[e.Event]:
-    """Give it back, or let an acknowledgement that nothing followed run out."""
+def unacknowledge(state: Alarm, reason: str = "", ack_due_at: int | None = None) -> list[e.Event]:
+    """Give it back, or let an acknowledgement that nothing followed run out; its limit starts anew."""
     LIFECYCLE.next(state.status, "unacknowledge")
-    return [e.AlarmUnacknowledged(reason=reason)]
+    return [e.AlarmUnacknowledged(reason=reason, ack_due_at=ack_due_at)]
 
 
 def follow_up(state: Alarm) -> list[e.Event]:
@@ -215,10 +227,10 @@ def shelve(state: Alarm, until: int, reason: str, now: int) -> list[e.Event]:
     return [e.AlarmShelved(until=until, reason=reason.strip())]
 
 
-def unshelve(state: Alarm, reason: str = "") -> list[e.Event]:
-    """Bring a shelved alarm back."""
+def unshelve(state: Alarm, reason: str = "", ack_due_at: int | None = None) -> list[e.Event]:
+    """Bring a shelved alarm back; its limit starts anew."""
     LIFECYCLE.next(state.status, "unshelve")
-    return [e.AlarmUnshelved(reason=reason)]
+    return [e.AlarmUnshelved(reason=reason, ack_due_at=ack_due_at)]
 
 
 def escalate(state: Alarm, to: str, next_due_at: int | None = None) -> list[e.Event]:

@@ -272,7 +272,10 @@ class AlarmAcknowledged(Event, frozen=True, kw_only=True, tag="alarm.acknowledge
 
 
 class AlarmUnacknowledged(Event, frozen=True, kw_only=True, tag="alarm.unacknowledged"):
+    """Nobody owns it any more; ``ack_due_at``: when the next person up is told, if at all."""
+
     reason: str = ""
+    ack_due_at: int | None = None
 
 
 class AlarmEscalated(Event, frozen=True, kw_only=True, tag="alarm.escalated"):
@@ -295,7 +298,10 @@ class AlarmShelved(Event, frozen=True, kw_only=True, tag="alarm.shelved"):
 
 
 class AlarmUnshelved(Event, frozen=True, kw_only=True, tag="alarm.unshelved"):
+    """It is back, and nobody's; ``ack_due_at``: when the next person up is told, if at all."""
+
     reason: str = ""
+    ack_due_at: int | None = None
 
 
 class AlarmSuppressed(Event, frozen=True, kw_only=True, tag="alarm.suppressed"):

@@ -12,6 +12,7 @@ from dashboard.ports import Clock
 from datasource.errors import Unavailable
 from datasource.web.api_wire import Readings, Wire
 from datasource.web.problems import Problem
+from datasource.web.tasks import end
 
 EVERY_S = 0.5
 
@@ -81,7 +82,7 @@ class Gauge:
     async def stop(self) -> None:
         """Stop reading."""
         if self._task is not None:
-            self._task.cancel()
+            await end([self._task])
             self._task = None
 
     async def _run(self) -> None:

@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from dashboard.domain.commands import Actor
+from datasource.web.tasks import end
 
 ACTOR_HEADER = "X-Muster-Actor"
 TRY_AGAIN = 1013
@@ -81,9 +82,7 @@ class TerminalProxy:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             return next(iter(done)).result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
 
 
 async def _up(websocket: WebSocket, gateway: ClientConnection) -> int:

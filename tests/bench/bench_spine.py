@@ -33,7 +33,7 @@ window.__seen = {};
 window.__want = new Set();
 new MutationObserver(() => {
   if (!window.__want.size) return;
-  const text = document.body.innerText;
+  const text = document.body.textContent;  // innerText would lay the page out at every change
   for (const word of [...window.__want]) if (text.includes(word)) {
     window.__want.delete(word);
     requestAnimationFrame(() => { window.__seen[word] = Date.now(); });

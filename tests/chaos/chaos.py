@@ -26,6 +26,7 @@ from dashboard.ports import Entry
 from datasource import facts
 from datasource.errors import Unavailable
 from datasource.jobs import FUNCTION, queue_name
+from datasource.web.tasks import end
 from tests.chaos.terminals import AREA, Door, FleetTerminal, source
 from tests.chaos.workshop import WORKERS, Workshop
 
@@ -33,6 +34,10 @@ COMMANDER = c.Actor(role="commander", id="li", name="李指挥", scope="4401")
 FLEET = source("s-fleet")
 UNITS = [f"U{n:02}" for n in range(40)]
 STEPS = ("delivered", "read", "accepted", "en_route", "on_scene", "done")
+
+WIPE = "wipe"
+"""Not a kill: Redis loses everything except the facts, as it may at any time."""
+TARGETS = (*WORKERS, "redis", WIPE)
 
 PROFILE = {"order.retry_max_s": 2, "order.undelivered_s": 3}
 """Shorter pauses than a centre wants, so that a run ends soon."""
@@ -77,7 +82,7 @@ class Run:
         *,
         seconds: float,
         seed: int,
-        targets: Sequence[str] = (*WORKERS, "redis"),
+        targets: Sequence[str] = TARGETS,
         settle_s: float = 60,
     ) -> None:
         self.shop = shop
@@ -91,6 +96,7 @@ class Run:
         self._random = random.Random(seed)
         self._over = asyncio.Event()
         self._n = 0
+        self._steps = 0
         self._free = list(UNITS)
         self._orders_wanted: asyncio.Queue[int] = asyncio.Queue()
 
@@ -109,9 +115,7 @@ class Run:
             await self._settle()
             await self._bother()
         finally:
-            for task in outside:
-                task.cancel()
-            await asyncio.gather(*outside, return_exceptions=True)
+            await end(outside)
             await self.door.close()
 
     async def _load_and_kill(self) -> None:
@@ -132,6 +136,8 @@ class Run:
             self.unsettled.append("a request was never answered")
         for task in done:
             task.result()
+        # A position may be lost in a wipe, because the next one follows; this is the next one.
+        await self._move()
 
     async def _settle(self) -> None:
         """Give it time to finish what it accepted."""
@@ -230,18 +236,20 @@ class Run:
             return next(i.id for i in self._find("incident") if i.title == getattr(command, "title", ""))
 
     async def _move_for_ever(self) -> None:
-        step = 0
         while not self._over.is_set():
-            step += 1
-            now, lat = int(time.time() * 1000), 23.1 + step * 1e-5
-            batch = {"positions": [{"unit_id": unit, "lat": lat, "lon": 113.4, "at": now} for unit in UNITS]}
-            self.ledger.asking += 1
-            try:
-                await self.door.take("positions", batch, FLEET, "")
-            finally:
-                self.ledger.asking -= 1
-            self.ledger.fixes.update(dict.fromkeys(UNITS, (now, round(lat, 7))))
+            await self._move()
             await asyncio.sleep(0.2)
+
+    async def _move(self) -> None:
+        self._steps += 1
+        now, lat = int(time.time() * 1000), 23.1 + self._steps * 1e-5
+        batch = {"positions": [{"unit_id": unit, "lat": lat, "lon": 113.4, "at": now} for unit in UNITS]}
+        self.ledger.asking += 1
+        try:
+            await self.door.take("positions", batch, FLEET, "")
+        finally:
+            self.ledger.asking -= 1
+        self.ledger.fixes.update(dict.fromkeys(UNITS, (now, lat)))
 
     def _plan(self, order_id: str) -> Sequence[dict[str, Any]]:
         """What a unit answers: one in ten declines.  By the number, so that it does not depend on the order of arrival."""
@@ -269,12 +277,12 @@ class Run:
 
     async def _warm(self, target: str) -> None:
         """A process that is still loading has nothing in its hands: wait until it has beaten at least once."""
+        if target in ("redis", WIPE):
+            return
         pid = self.shop.processes[target].pid
         mark = f'"pid":{pid},'.encode()
         with contextlib.suppress(AssertionError):
-            await self._until(
-                lambda: target == "redis" or any(mark in entry.body for entry in self._newest_vitals()), 6
-            )
+            await self._until(lambda: any(mark in entry.body for entry in self._newest_vitals()), 6)
 
     async def _provoke(self, target: str) -> None:
         """Put work into its hands, and strike a moment later."""
@@ -287,13 +295,23 @@ class Run:
 
     def _strike(self, target: str) -> None:
         asking = self.ledger.asking
-        self.shop.kill(target)
+        if target == WIPE:
+            self._wipe()
+        else:
+            self.shop.kill(target)
         try:
             orders = len(self._find("order", ("status", "in", sorted(dispatch.UNANSWERED))))
             pending = self._pending_facts() if target != "redis" else 0
         except (Unavailable, RedisError):
             orders = pending = 0
         self.ledger.strikes.append(Strike(target, pending, orders, asking if target == "redis" else 0))
+
+    def _wipe(self) -> None:
+        client = self.shop.backend.redis
+        with contextlib.suppress(RedisError):
+            for key in client.scan_iter("*", count=1000):
+                if key != b"muster:facts":
+                    client.delete(key)
 
     def _free_units(self) -> None:
         """Units whose order has ended may get another."""
@@ -434,7 +452,9 @@ class Run:
         with self.shop.backend.store.reading() as reader:
             kept = reader.positions()
         wrong = [
-            u for u, (at, lat) in self.ledger.fixes.items() if u not in kept or kept[u].at != at or abs(kept[u].lat - lat) > 1e-6
+            u
+            for u, (at, lat) in self.ledger.fixes.items()
+            if u not in kept or kept[u].at != at or abs(kept[u].lat - lat) > 1e-6
         ]
         return [f"{len(wrong)} units are not where they said last, such as {wrong[:3]}"] if wrong else []
 

@@ -10,6 +10,7 @@ import pytest
 
 from dashboard.domain import commands as c
 from dashboard.domain.events import Recorded
+from datasource.web.tasks import end
 from tests.chaos.terminals import AREA, Door, FleetTerminal, source
 from tests.chaos.workshop import Workshop, until
 
@@ -82,7 +83,7 @@ def outside(shop: Workshop, plan, story: Callable[[Door, FleetTerminal], Awaitab
             await asyncio.wait_for(terminal.connected.wait(), 10)
             await story(door, terminal)
         finally:
-            running.cancel()
+            await end([running])
             await door.close()
 
     asyncio.run(told())

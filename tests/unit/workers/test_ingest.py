@@ -5,7 +5,6 @@ import pytest
 from dashboard.domain import commands as c
 from datasource import facts
 from workers import ingest as module
-from workers.ingest import replay_dead_letter
 from workers.loop import Fenced
 
 
@@ -141,7 +140,7 @@ def test_a_buried_fact_can_be_sent_again_and_counts_then(centre):
     centre.units("U1")
     order = centre.order("U1")
     fixed = letter.body.replace(b"DP-1", order.encode())
-    replay_dead_letter(
+    facts.replay(
         type(letter)(**{f: getattr(letter, f) for f in letter.__struct_fields__} | {"body": fixed}),
         centre.stream,
         centre.store,
