@@ -6,7 +6,7 @@ BIN     := $(VENV)/bin
 PY      := $(BIN)/python
 CODE    := app.py dashboard datasource workers layouts callbacks scripts tests
 
-.PHONY: run test test-unit check format lint types contracts js lock install install-dev clean help
+.PHONY: run test test-unit bench check format lint types contracts js lock install install-dev clean help
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -47,6 +47,11 @@ install: ## Make the environment
 
 install-dev: ## Make the environment for developing, with the browser and servers that tests use
 	@scripts/with-python scripts/bootstrap.py --venv $(VENV) --system requirements-dev.txt
+
+bench: install-dev ## Measure: the figures of docs/figures.md (twenty minutes; a quiet machine)
+	@$(PY) -m tests.bench.bench_store
+	@$(PY) -m tests.bench.bench_hub
+	@$(PY) -m tests.bench.bench_spine
 
 lock: install-dev ## Lock the dependencies again (requirements.txt, requirements-dev.txt)
 	@$(PY) scripts/lock.py

@@ -13,7 +13,7 @@ STATES = ("live", "late", "stale", "lost")
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One source; ``cadence_s`` is how often it promised to be heard of."""
+    """One source; ``cadence_s`` is how often it promised to be heard of, ``back_at`` when a silence of it last ended."""
 
     id: str
     version: int
@@ -24,6 +24,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     contact: str = ""
     state: str = "unknown"
     state_since: int | None = None
+    back_at: int | None = None
     last_seen_at: int | None = None
     changed_at: int = 0
 
@@ -73,11 +74,13 @@ def evolve(state: Source | None, r: e.Recorded) -> Source:
     if state is None:
         raise ValueError(f"{r.subject}: first event is {type(ev).__name__}, not SourceRegistered")
     if isinstance(ev, e.SourceStateChanged):
+        back = state.state in ("stale", "lost") and ev.state in ("live", "late")
         return msgspec.structs.replace(
             state,
             version=r.version,
             state=ev.state,
             state_since=r.recorded_at,
+            back_at=r.recorded_at if back else state.back_at,
             last_seen_at=ev.last_seen_at,
             changed_at=r.recorded_at,
         )

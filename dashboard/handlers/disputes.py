@@ -61,8 +61,10 @@ def _open(d: Dealing, cmd: c.TakeDispute, ref: str) -> dispute.Dispute:
 
 
 def recard(d: Dealing, state: dispute.Dispute) -> None:
-    """Give the case the card it deserves now; a red one is an alarm."""
-    state = d.record("dispute", state.id, state, dispute.recard(state, d.now, d.calendar))
+    """Give the case the card it deserves now; a red one is an alarm.  A card that stays asks nothing of the database."""
+    before, state = state.card, d.record("dispute", state.id, state, dispute.recard(state, d.now, d.calendar))
+    if state.card == before:
+        return
     if state.card == "red":
         raise_alarm(d, RED, f"dispute:{state.id}", 4, state.area, title=state.title, params={"dispute": state.number})
     else:

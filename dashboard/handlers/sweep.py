@@ -7,7 +7,7 @@ once, do no harm.
 from dashboard.domain import alert, camera, dispatch, incident, source
 from dashboard.domain import commands as c
 from dashboard.domain import events as e
-from dashboard.handlers.alarms import clear_alarm, raise_alarm
+from dashboard.handlers.alarms import ack_due_at, clear_alarm, raise_alarm
 from dashboard.handlers.dealing import Dealing
 from dashboard.handlers.disputes import recard
 from dashboard.handlers.incidents import UNTAKEN
@@ -32,14 +32,18 @@ def _orders(d: Dealing) -> None:
     for order in d.tx.find("order", [("lease_until", "<=", d.now)], order="lease_until", limit=BATCH):
         if order.status == "sending":
             d.record("order", order.id, order, dispatch.reissue(order, "lease ran out"))
-    for order in d.tx.find("order", [("status", "in", ["queued", "sent"])], order="queued_at", limit=BATCH):
+    issued = 0
+    # All of them are looked at: a limit here would let the oldest, which wait for their next turn, hide the others.
+    for order in d.tx.find("order", [("status", "in", ["queued", "sent"])], order="queued_at"):
         waited = d.now - order.status_at
         pause = min(1.0 * 2 ** min(order.attempt, 10), d.param("order.retry_max_s", order.area))
         if order.status == "sent":
             pause = max(pause, d.param("order.undelivered_s", order.area))
-        if waited >= pause * 1000:
+        if waited >= pause * 1000 and issued < BATCH:
+            issued += 1
             why = order.last_failure or ("not delivered" if order.status == "sent" else "no worker took it")
-            channel = dispatch.next_channel(order) if order.failures else None
+            # A channel that fails, or that nobody serves, is followed by the next one.
+            channel = dispatch.next_channel(order) if order.failures or order.attempt > 1 else None
             d.record("order", order.id, order, dispatch.reissue(order, why, channel))
 
 
@@ -53,14 +57,16 @@ def _alarms(d: Dealing) -> None:
         else:
             d.record("alarm", a.id, a, alert.escalate(a, "leader"))
     for a in d.tx.find("alarm", [("ack_expires_at", "<=", d.now), ("status", "=", "acked")], limit=BATCH):
-        d.record("alarm", a.id, a, alert.unacknowledge(a, "nothing followed"))
+        d.record("alarm", a.id, a, alert.unacknowledge(a, "nothing followed", ack_due_at(d, a.severity, a.area)))
         kind, _, id = a.subject.partition(":")
         inc = d.tx.load("incident", id) if a.rule == UNTAKEN and kind == "incident" else None
         if inc is not None and incident.LIFECYCLE.allows(inc.status, "release"):
             d.record("incident", id, inc, incident.release(inc, "nothing followed"))
     for a in d.tx.find("alarm", [("until", "<=", d.now), ("status", "in", ["shelved", "out_of_service"])], limit=BATCH):
-        back = alert.unshelve(a, "time is up") if a.status == "shelved" else [e.AlarmReturnedToService()]
-        d.record("alarm", a.id, a, back)
+        if a.status == "shelved":
+            d.record("alarm", a.id, a, alert.unshelve(a, "time is up", ack_due_at(d, a.severity, a.area)))
+        else:
+            d.record("alarm", a.id, a, [e.AlarmReturnedToService()])
 
 
 def _sources(d: Dealing) -> None:
@@ -89,10 +95,11 @@ def _sources(d: Dealing) -> None:
 
 def _units(d: Dealing) -> None:
     """Find units on duty whose position is lost; when their whole source is silent, that alarm says it once."""
-    quiet = {s.id for s in d.tx.find("source", [("state", "in", ["late", "stale", "lost", "unknown"])])}
-    lost_alarms = {
-        a.subject: a for a in d.tx.find("alarm", [("rule", "=", LOST), ("status", "in", list(alert.ACTIVE))])
-    }
+    sources = {s.id: s for s in d.tx.find("source")}
+    quiet = {s.id for s in sources.values() if s.state != "live"}
+    # An alarm whose condition is over does not count, also when nobody has looked at it yet: it rings again.
+    lost = ("unacked", "acked", "shelved", "suppressed")
+    lost_alarms = {a.subject: a for a in d.tx.find("alarm", [("rule", "=", LOST), ("status", "in", lost)])}
     positions = d.tx.positions()
     limits: dict[tuple[str, bool], float] = {}
     for one in d.tx.find("unit", [("on_duty", "=", True)]):
@@ -104,14 +111,17 @@ def _units(d: Dealing) -> None:
             limits[area, tasked] = d.param("position.lost_tasked_s" if tasked else "position.lost_idle_s", area)
         fix = positions.get(one.id)
         last = max(fix.at if fix else 0, one.duty_since or one.changed_at)
+        # While its source was silent nobody could hear of the unit: its time counts from when the source came back.
+        heard = max(last, sources[one.source].back_at or 0) if one.source in sources else last
         subject = f"unit:{one.id}"
-        if d.now - last > limits[area, tasked] * 1000:
-            if subject not in lost_alarms:
+        if d.now - heard > limits[area, tasked] * 1000:
+            severity = 2 if tasked else 3
+            if subject not in lost_alarms or severity < lost_alarms[subject].severity:
                 raise_alarm(
                     d,
                     LOST,
                     subject,
-                    2 if tasked else 3,
+                    severity,
                     one.area,
                     title=one.name,
                     params={"unit": one.name, "last_at": last},
@@ -128,9 +138,11 @@ def _disputes(d: Dealing) -> None:
 
 def _cameras(d: Dealing) -> None:
     """Let mild camera alerts go that are long over and that nobody judged."""
-    for a in d.tx.find("camera_alert", [("status", "in", ["open", "ended"])], order="last_at", limit=BATCH):
+    lapsed = 0
+    for a in d.tx.find("camera_alert", [("status", "in", ["open", "ended"])], order="last_at"):
         after_ms = int(d.param("camera.lapse_s", a.area) * 1000)
-        if events := camera.lapse(a, d.now, after_ms):
+        if lapsed < BATCH and (events := camera.lapse(a, d.now, after_ms)):
+            lapsed += 1
             d.record("camera_alert", a.id, a, events)
             clear_alarm(d, "camera_alert", f"camera_alert:{a.id}", "lapsed")
 
