@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from dash import Dash, Input, Output, State, html, no_update
 from dash.development.base_component import Component
 
@@ -21,6 +22,8 @@ from dashboard.projections.recommend import Candidate
 from layouts import ids
 from layouts.parts.candidate import candidate
 from layouts.parts.timeline import timeline
+
+log = structlog.get_logger()
 
 Result = dict[str, Any]
 SELECTION = State(ids.CONSOLE_SELECTION, "data")
@@ -40,6 +43,10 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
             done = await asyncio.to_thread(carry_out)
         except Refused as no:
             return {"ok": False, "text": explain(no, lang)}
+        except Exception as fault:
+            # A click that comes to nothing must say so; whether it did is shown by what is on the screen.
+            log.error("command failed", exc_info=fault)
+            return {"ok": False, "text": text("console.not_done", lang)}
         return {"ok": True, **said(done, lang)}
 
     @app.callback(

@@ -24,6 +24,7 @@ from dashboard.projections import duplicates, task, timeline
 from dashboard.projections.recommend import Candidate, recommend
 
 RETRIES = 5
+HISTORY = 100_000
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -130,16 +131,17 @@ def _incident(desk: Desk, actor: Actor, *, incident_id: str) -> dict[str, Any]:
         if inc is None or not access.within(inc.area, actor.scope):
             raise NotFound("notfound.incident", field="incident_id", id=incident_id)
         orders = reader.find("order", [("incident_id", "=", inc.id)], order="queued_at")
-        history = reader.events(subject=f"incident:{inc.id}", limit=500)
+        # All of it: an order that was tried for an hour has hundreds of events, and the answer is the last of them.
+        history = reader.events(subject=f"incident:{inc.id}", limit=HISTORY)
         for order in orders:
-            history += reader.events(subject=f"order:{order.id}", limit=100)
+            history += reader.events(subject=f"order:{order.id}", limit=HISTORY)
         units = {o.unit_id: reader.load("unit", o.unit_id) for o in orders}
     return {
         "incident": inc,
         "orders": orders,
         "unit_names": {id: u.name if u else id for id, u in units.items()},
         "timeline": timeline.entries(history),
-        "head": history[-1].position if history else 0,
+        "head": max((r.position for r in history), default=0),
     }
 
 

@@ -95,10 +95,10 @@ def actor(source: str, lang: str = "") -> c.Actor:
 def replay(letter: DeadLetter, stream: Stream, store: Store, clock: Clock) -> str:
     """Send a dead letter again, as a new fact (its old id is spent); returns the new entry's id.
 
+    The new id is always the same, so that a letter sent again twice counts once; one that fails again is another letter.
     Raises Invalid('dead.undecodable') when its body cannot be read as a fact at all.
     """
-    now = clock.now()
-    again = msgspec.structs.replace(decode(letter.body), id=derived("F", "replay", letter.id, str(now)))
+    again = msgspec.structs.replace(decode(letter.body), id=derived("F", "replay", letter.id))
     entry_id = stream.add(STREAM, _encode(again))
-    store.mark_replayed(letter.id, now)
+    store.mark_replayed(letter.id, clock.now())
     return entry_id

@@ -140,6 +140,24 @@ def token(
         print(prepare.source_token(settings, source, area))
 
 
+@cli.command()
+def letters(
+    again: Annotated[str, typer.Option("--replay", help="Send one again by its id, or all of them: `all`.")] = "",
+) -> None:
+    """List the facts that could not be applied, with the reason; send them again when the cause is gone."""
+    with _said_plainly():
+        settings = load_running()
+        from workers import dead_letters
+
+        console, language = Console(), _language()
+        if again:
+            sent = dead_letters.send_again(settings, again)
+            console.print(f"{sent} sent again", highlight=False)
+            return
+        for line in dead_letters.listed(settings, language):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 @cli.command(name="prepare", hidden=True)
 def prepare_command() -> None:
     """Make the instance ready to start (called by ``muster up``); prints JSON."""
@@ -175,12 +193,15 @@ def _said_plainly() -> Iterator[None]:
     except (SettingsError, ProfileError, SchemaMismatch, Unavailable) as error:
         said = str(error) or type(error).__name__
     except Refused as refusal:
-        language = "zh-CN" if os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("zh") else "en"
-        said = text(refusal.key, language, **refusal.params)
+        said = text(refusal.key, _language(), **refusal.params)
     else:
         return
     Console(stderr=True).print(said, style="red", highlight=False, markup=False)
     raise typer.Exit(1)
+
+
+def _language() -> str:
+    return "zh-CN" if os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("zh") else "en"
 
 
 def commands() -> list[tuple[str, str]]:

@@ -115,9 +115,10 @@ class Ingest:
                 self._take_alone(entry, epoch)
             self._stuck = 0
             return entries[-1].id
-        self._stuck += 1
         until = time.monotonic() + TRANSACTION_S
         with self._store.transaction() as tx:
+            # Counted from here on: a database that lets nobody in says nothing about these facts.
+            self._stuck += 1
             taken = 0
             while taken < len(entries) and (taken == 0 or time.monotonic() < until):
                 self._take_one(tx, entries[taken])
@@ -132,10 +133,12 @@ class Ingest:
         """Take a fact of a batch that failed again and again, in a transaction of its own.
 
         When the database still will not have it, it is the fact's fault and it is buried.  If it is the database's
-        after all, burying fails as well, and nothing is lost.
+        after all, it lets nobody in, or burying fails as well, and nothing is lost.
         """
+        begun = False
         try:
             with self._store.transaction() as tx:
+                begun = True
                 self._take_one(tx, entry)
                 _note_sources(tx, [entry])
                 if epoch is not None:
@@ -143,6 +146,8 @@ class Ingest:
         except Fenced:
             raise
         except Exception as fault:
+            if not begun:
+                raise
             with self._store.transaction() as tx:
                 self._bury(tx, entry, _fault(fault))
                 if epoch is not None:

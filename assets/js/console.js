@@ -13,7 +13,7 @@
       this.limits = JSON.parse(page.dataset.limits);
       this.tab = "new";
       this.key = null; // the row selected in the queue
-      this.told = ""; // what the server was last told of the selection
+      this.told = "@0"; // what the server was last told of the selection
       this.stops = [];
       this.frame = 0;
       this.frozen = false;

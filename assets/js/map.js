@@ -7,7 +7,7 @@
   const BACK_MS = 20000; // a wall returns to the whole picture
   const FLY_S = 0.8, FLY_ZOOM = 14;
   const LINKS = ["live", "connecting", "late", "lost"];
-  const PANES = { "muster-base": 150, "muster-units": 450, "muster-marks": 600 };
+  const PANES = { "muster-base": 150, "muster-units": 450, "muster-names": 460, "muster-marks": 600 };
 
   // Every map that Leaflet makes is remembered, so that attach() can find it by the id of its container.
   if (root.L) root.L.Map.addInitHook(function () { (root.__maps = root.__maps || []).push(this); });
@@ -39,7 +39,7 @@
       this.severe = new Set(); // incidents of severity 1 that were already here
       this.stops = [];
       for (const [name, z] of Object.entries(PANES)) if (!map.getPane(name)) map.createPane(name).style.zIndex = z;
-      this.base = new muster.mapBase.Base(map, "muster-base");
+      this.base = new muster.mapBase.Base(map, "muster-base", "muster-names");
       this.frame = new muster.mapFrame.Frame(map.getContainer().parentElement, say);
       this.marks = new muster.mapMarks.Marks(map, { pane: "muster-marks", interactive: this.options.interactive, title: (kind, card) => this.describe(kind, card) });
       this.layer = muster.mapLayer.unitLayer({
@@ -51,6 +51,8 @@
         withLabels: this.options.labels,
         labels: () => this.marks.labels(this.cards(), (card) => this.title(card)),
         covers: () => this.frame.covers(),
+        names: (view) => this.base.boxes(view),
+        avoid: (view) => this.avoid(view),
       }).addTo(map);
       this.listen();
       if (this.options.interactive) this.listenToPointer();
@@ -62,11 +64,33 @@
       return muster.store.cards;
     }
     title(card) {
-      const words = [card.title || say(`category.${card.category}`), card.place].filter(Boolean).join(" · ");
-      return muster.mapLabels.cut(words, 26);
+      return muster.mapLabels.cut(card.title || say(`category.${card.category}`), 20); // where it is, the map shows
     }
     describe(kind, card) {
-      return `${say(`severity.${card.sev || 4}`)} ${kind === "incident" ? this.title(card) : say(`camera_rule.${card.rule}`)}`;
+      const what = kind === "incident" ? card.title || say(`category.${card.category}`) : say(`camera_rule.${card.rule}`);
+      return [say(`severity.${card.sev || 4}`), what, card.place].filter(Boolean).join(" · ");
+    }
+    scale() {
+      const rem = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
+      return Math.min(3, Math.max(0.8, rem / 16));
+    }
+
+    /* Marks stand beside one another, names beside the marks. */
+    arrange() {
+      const scale = this.scale();
+      this.marks.arrange(scale);
+      this.markBoxes = this.marks.boxes(scale);
+      this.base.arrange(this.markBoxes);
+      this.layer.over.again();
+      this.layer.touch();
+    }
+    avoid(view) {
+      const { mercX, mercY } = muster.mapScene, boxes = this.base.boxes(view);
+      for (const b of this.markBoxes || []) {
+        const x = mercX(b.lon) * view.world - view.left + b.dx, y = mercY(b.lat) * view.world - view.top + b.dy;
+        if (x > -b.half && y > -b.half && x < view.w + b.half && y < view.h + b.half) boxes.push({ x: x - b.half, y: y - b.half, w: 2 * b.half, h: 2 * b.half });
+      }
+      return boxes;
     }
 
     ground(about) {
@@ -77,9 +101,17 @@
       }
       this.goHome(false);
       this.tell();
+      if (this.home && this.options.onShape) this.options.onShape(muster.mapScene.aspect(this.home));
     }
     goHome(animate) {
-      if (this.home) this.map.fitBounds(this.home, { padding: [12, 12], animate, duration: FLY_S });
+      if (this.home) {
+        // As large as the room allows: below the head, and not rounded to a step of the zoom.
+        const { map } = this, snap = map.options.zoomSnap;
+        const head = this.frame.head.offsetTop + this.frame.head.offsetHeight;
+        map.options.zoomSnap = 0;
+        map.fitBounds(this.home, { paddingTopLeft: [12, head + 8], paddingBottomRight: [12, 12], animate, duration: FLY_S });
+        map.options.zoomSnap = snap;
+      }
       this.measure();
     }
     measure() {
@@ -103,6 +135,7 @@
       const container = this.map.getContainer(), page = document.documentElement;
       this.on(container, ["pointerdown", "wheel", "keydown"], () => { this.touchedAt = performance.now(); }, { passive: true });
       this.onMap("zoomend moveend", () => this.measure());
+      this.onMap("zoomend resize", () => this.arrange());
       this.onMap("resize", () => { if (this.touchedAt === -Infinity) this.goHome(false); });
       const sizes = new ResizeObserver(() => this.map.invalidateSize({ animate: false }));
       sizes.observe(container);
@@ -116,7 +149,7 @@
       const beat = setInterval(() => this.tell(), 1000);
       this.stops.push(() => sizes.disconnect(), () => shell.disconnect(), () => clearInterval(beat));
       this.stops.push(muster.onSelect((what, _before, by) => this.selected(what, by)));
-      if (document.fonts) document.fonts.ready.then(() => this.layer.retheme());
+      if (document.fonts) document.fonts.ready.then(() => { this.layer.retheme(); this.arrange(); });
     }
 
     listenToPointer() {
@@ -178,6 +211,7 @@
       const ringing = muster.mapMarks.unacked(cards.alarm);
       for (const kind of ["incident", "camera_alert"]) this.marks.show(kind, cards[kind], ringing);
       this.marks.select(muster.selected());
+      this.arrange();
     }
 
     /* An incident that is new at severity 1 is flown to once, unless somebody is using the map. */
@@ -206,6 +240,7 @@
     selected(what, by) {
       this.layer.select(what && what.kind === "unit" ? what.id : null);
       this.marks.select(what);
+      this.arrange();
       if (!what || by === "map") return;
       const card = (this.cards()[what.kind] || {})[what.id], { units } = muster;
       if (card && card.at) this.focus({ lat: card.at[0], lon: card.at[1] });
@@ -240,7 +275,7 @@
 
   /** Put Muster on a map. `mapId`: id of the dl.Map; `shapesUrl`; `fit`: [[south, west], [north, east]] or nothing for all
    *  of the ground; `labels`; `view`: "wall" has no pointer and flies to new incidents of severity 1; `limits`: seconds to
-   *  late, stale, lost as {tasked, idle}; `glide`. Resolves to the handle once the map is there. */
+   *  late, stale, lost as {tasked, idle}; `glide`; `onShape(ratio)` hears how wide the ground is to its height. Resolves to the handle once the map is there. */
   async function attach(options) {
     const map = await findMap(options.mapId);
     const old = handles.find((h) => h.options.mapId === options.mapId);

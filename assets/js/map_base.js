@@ -6,13 +6,16 @@
   const NAMES_UP_TO = 12.5; // deeper in, one area fills the view and its name only gets in the way
 
   class Base {
-    constructor(map, pane) {
+    /** `pane`: where outlines go; `above`: where names go, over the units. */
+    constructor(map, pane, above) {
       this.map = map;
       this.pane = pane;
+      this.above = above;
       this.renderer = root.L.canvas({ pane, padding: 0.3 });
       this.names = root.L.layerGroup();
       this.lines = root.L.layerGroup();
       this.about = null;
+      this.named = []; // {lat, lon, node, marker, w, h, dx, dy}
     }
 
     /** Fetch the outlines and draw them; resolves to what they are ({datum, source, bounds}), or null when there are none. */
@@ -40,7 +43,8 @@
         const html = document.createElement("span");
         html.textContent = (english && p.name_en) || p.name;
         const icon = root.L.divIcon({ className: "map-area-name", html, iconSize: [0, 0] });
-        root.L.marker(p.label, { icon, pane: this.pane, interactive: false, keyboard: false }).addTo(this.names);
+        const marker = root.L.marker(p.label, { icon, pane: this.above, interactive: false, keyboard: false }).addTo(this.names);
+        this.named.push({ lat: p.label[0], lon: p.label[1], node: html, marker, w: 0, h: 0, dx: 0, dy: 0 });
       }
       this.map.on("zoomend", this.showNames, this);
       this.showNames();
@@ -51,6 +55,34 @@
     showNames() {
       if (this.map.getZoom() <= NAMES_UP_TO) this.names.addTo(this.map);
       else this.names.remove();
+    }
+
+    /** Let the names step aside for `boxes` of marks: {lat, lon, dx, dy, half} in pixels. */
+    arrange(boxes) {
+      const { map } = this, zoom = map.getZoom();
+      if (!map.hasLayer(this.names)) return;
+      const taken = boxes.map((b) => {
+        const { x, y } = map.project([b.lat, b.lon], zoom);
+        return { x: x + b.dx - b.half, y: y + b.dy - b.half, w: 2 * b.half, h: 2 * b.half };
+      });
+      for (const name of this.named) {
+        const { x, y } = map.project([name.lat, name.lon], zoom);
+        name.w = name.node.offsetWidth;
+        name.h = name.node.offsetHeight;
+        Object.assign(name, muster.mapSpread.nameSpot({ x, y, w: name.w, h: name.h }, taken));
+        name.node.style.setProperty("--dx", `${name.dx}px`);
+        name.node.style.setProperty("--dy", `${name.dy}px`);
+      }
+    }
+
+    /** List the boxes of the names in a view, {world, left, top}, in its pixels. */
+    boxes(view) {
+      if (!this.map.hasLayer(this.names)) return [];
+      const { mercX, mercY } = muster.mapScene;
+      return this.named.map((n, i) => {
+        const x = mercX(n.lon) * view.world - view.left + n.dx, y = mercY(n.lat) * view.world - view.top + n.dy;
+        return { key: `name:${i}`, x: x - n.w / 2, y: y - n.h / 2, w: n.w, h: n.h };
+      });
     }
 
     style() {

@@ -75,17 +75,53 @@
       return i < 0 || this.n[i] <= FEW;
     }
 
-    /** Call `see(i, x, y, n)` for every cell that is counted; x, y is their middle, kept clear of the cell's edges. */
-    each(see) {
+    /** Call `see(i, x, y, n)` for every cell that is counted; x, y is their middle, kept clear of the cell's edges and, as
+     *  far as the cell has room, of the boxes in `avoid` and of the other numbers. */
+    each(see, avoid = []) {
       const { side, cols, rows, n } = this;
-      const edge = side * 0.3;
+      const edge = side * 0.3, scale = side / 52;
+      const near = this._near(avoid);
       for (let i = 0; i < cols * rows; i++) {
         if (n[i] <= FEW) continue;
         const x0 = (i % cols) * side - this.shiftX, y0 = Math.floor(i / cols) * side - this.shiftY;
         const x = Math.min(Math.max(this.sumX[i] / n[i], x0 + edge), x0 + side - edge);
         const y = Math.min(Math.max(this.sumY[i] / n[i], y0 + edge), y0 + side - edge);
-        see(i, x, y, n[i]);
+        const w = (11 + 8 * String(n[i]).length) * scale, h = 21 * scale;
+        const spot = this._clear(x, y, x0 + edge, y0 + edge, side - 2 * edge, w, h, near[i] || []);
+        this._put(near, { x: spot.x - w / 2, y: spot.y - h / 2, w, h });
+        see(i, spot.x, spot.y, n[i]);
       }
+    }
+
+    /* The boxes by the cells they touch. */
+    _near(boxes) {
+      const near = [];
+      for (const box of boxes) this._put(near, box);
+      return near;
+    }
+    _put(near, box) {
+      const reach = this.side * 0.2; // a number may stand out of its cell a little
+      const col = (x) => Math.min(this.cols - 1, Math.max(0, Math.floor((x + this.shiftX) / this.side)));
+      const row = (y) => Math.min(this.rows - 1, Math.max(0, Math.floor((y + this.shiftY) / this.side)));
+      if (!this.cols || !this.rows) return;
+      for (let c = col(box.x - reach); c <= col(box.x + box.w + reach); c++)
+        for (let r = row(box.y - reach); r <= row(box.y + box.h + reach); r++) (near[r * this.cols + c] ||= []).push(box);
+    }
+
+    /* The place for a number of size w × h nearest to x, y that no box covers; x, y itself when there is none. */
+    _clear(x, y, left, top, room, w, h, boxes) {
+      const hits = (px, py) => boxes.some((b) => px - w / 2 < b.x + b.w && b.x < px + w / 2 && py - h / 2 < b.y + b.h && b.y < py + h / 2);
+      if (!boxes.length || !hits(x, y)) return { x, y };
+      let best = { x, y }, near = Infinity;
+      for (const fx of [0, 0.5, 1])
+        for (const fy of [0, 0.5, 1]) {
+          const px = left + fx * room, py = top + fy * room, d = (px - x) ** 2 + (py - y) ** 2;
+          if (d < near && !hits(px, py)) {
+            near = d;
+            best = { x: px, y: py };
+          }
+        }
+      return best;
     }
   }
 

@@ -3,11 +3,14 @@
   "use strict";
   const muster = (root.muster = root.muster || {});
   const SIDES = ["right", "left", "above", "below"];
+  const FAR = [2, 3.2, 4.4, 6, 8, 10.5]; // heights of a label away from its anchor, for those that must be seen
+  const TURNS = [0, Math.PI, ...[1, -1, 2, -2, 3, -3, 4, -4, 5, -5].map((n) => (n * Math.PI) / 6), Math.PI / 2, -Math.PI / 2];
 
   /** Return the box of a label of size w × h beside an anchor, `gap` away from it. */
   function boxAt(side, { x, y, w, h, gap }) {
     if (side === "right") return { x: x + gap, y: y - h / 2, w, h };
     if (side === "left") return { x: x - gap - w, y: y - h / 2, w, h };
+    if (side.dx !== undefined) return { x: x + side.dx - w / 2, y: y + side.dy - h / 2, w, h };
     if (side === "above") return { x: x - w / 2, y: y - gap - h, w, h };
     return { x: x - w / 2, y: y + gap, w, h };
   }
@@ -44,7 +47,8 @@
    *
    * `labels`: [{key, x, y, w, h, gap, rank}] in any order, lower rank first; `obstacles`: [{key, x, y, w, h, soft}] that no
    * label may cover (a label may touch its own, by key; one that is `must` may cover soft ones when it finds no other place); `view`: {w, h}; `before`: Map key → side of the last picture,
-   * which is tried first so that labels do not hop. Returns Map key → {side, box}; what does not fit is not in it.
+   * which is tried first so that labels do not hop. Returns Map key → {side, box}; what does not fit is not in it. A label that
+   * must be seen may stand farther away: its side is then {dx, dy}, from the anchor to its middle.
    */
   function place(labels, obstacles, view, before = new Map(), most = 80) {
     const taken = new Taken();
@@ -52,7 +56,7 @@
     const placed = new Map();
     const order = [...labels].sort((a, b) => a.rank - b.rank || (before.has(b.key) ? 1 : 0) - (before.has(a.key) ? 1 : 0) || (a.key < b.key ? -1 : 1));
     const find = (label, hardOnly) => {
-      const last = before.get(label.key);
+      const last = SIDES.includes(before.get(label.key)) ? before.get(label.key) : null;
       for (const side of last ? [last, ...SIDES.filter((s) => s !== last)] : SIDES) {
         const box = boxAt(side, label);
         const inView = box.x >= 0 && box.y >= 0 && box.x + box.w <= view.w && box.y + box.h <= view.h;
@@ -60,9 +64,24 @@
       }
       return null;
     };
+    const far = (label) => {
+      const last = before.get(label.key);
+      const at = (side) => {
+        const box = boxAt(side, label);
+        return box.x >= 0 && box.y >= 0 && box.x + box.w <= view.w && box.y + box.h <= view.h && taken.free(box, label.key, false) ? { side, box } : null;
+      };
+      if (last && last.dx !== undefined && at(last)) return at(last);
+      for (const step of FAR)
+        for (const turn of TURNS) {
+          const side = { dx: Math.cos(turn) * (step * label.h + label.w / 2), dy: Math.sin(turn) * step * label.h };
+          const found = at(side);
+          if (found) return found;
+        }
+      return null;
+    };
     for (const label of order) {
       if (placed.size >= most) break;
-      const found = find(label, false) || (label.must && find(label, true));
+      const found = find(label, false) || (label.must && (find(label, true) || far(label)));
       if (!found) continue;
       taken.add(found.box, label.key, false);
       placed.set(label.key, found);

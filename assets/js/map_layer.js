@@ -6,7 +6,8 @@
   const GLIDE_EVERY_MS = 25; // with the wait for the next frame: 30 pictures a second while anything glides
   const REACH = 14;
 
-  /** Make the layer. `feed`: {units() → arrays by slot, now() → ms, limits, glide, withLabels, labels(), covers(), say()}. */
+  /** Make the layer. `feed`: {units() → arrays by slot, now() → ms, limits, glide, withLabels, labels(), covers(),
+   *  names(view), avoid(view): boxes of the view that numbers keep clear of, say()}. */
   function unitLayer(feed) {
     const S = muster.mapShapes, L = root.L;
     const UnitLayer = L.Layer.extend({
@@ -110,7 +111,7 @@
         const units = feed.units(), now = feed.now();
         this.scene.glide = !this._still && this._cost < DEAR_MS;
         const gliding = this.scene.look(units, this.roster, view, now, t, feed.limits);
-        this._blit(units);
+        this._blit(units, view);
         this.over.draw(this._ctx, view, units, now, t);
         const cost = performance.now() - t;
         this._cost = this._cost * 0.9 + cost * 0.1;
@@ -120,7 +121,7 @@
         if (gliding) this._glide = setTimeout(() => this.touch(), GLIDE_EVERY_MS);
       },
 
-      _blit(units) {
+      _blit(units, view) {
         const { scene, ink, _pixels: pixels, stats } = this;
         const { x, y, age, cells } = scene, act = this.roster.act, k = ink.k;
         stats.shown = stats.counted = 0;
@@ -140,7 +141,7 @@
           cells.each((i, cx, cy, n) => {
             pixels.blit(ink.number(n - cells.lost[i], cells.lost[i], cells.stale[i] > 0), Math.round(cx * k), Math.round(cy * k));
             stats.counted += n;
-          });
+          }, [...(feed.avoid ? feed.avoid(view) : []), ...this.over.covers()]);
         scene.eachTop(single);
         took(pixels.box, 1);
         const { x: left, y: top, w, h } = stale.within(pixels.width, pixels.height);

@@ -1,5 +1,6 @@
 /* Incidents and camera alerts on the map: a few hundred DOM markers, kept by id. A marker is moved and restyled, never
-   replaced, so focus, hover and a running ring survive every update. */
+   replaced, so focus, hover and a running ring survive every update. Where they would hide one another they stand a
+   little aside, tied to their place by a stem (map_spread.js). */
 (function (root) {
   "use strict";
   const muster = (root.muster = root.muster || {});
@@ -14,6 +15,9 @@
 
   const isPlace = (at) => Array.isArray(at) && Number.isFinite(at[0]) && Number.isFinite(at[1]);
 
+  /* Half the size of a mark in pixels at scale 1 (40-map.css): routine ones that somebody has are smaller. */
+  const radius = (mark) => (mark.kind === "camera_alert" ? 15 : mark.sev <= 2 || mark.ring ? 14 : 11.5);
+
   class Marks {
     /** `pane`: where markers go; `interactive`: whether they can be focused and chosen. */
     constructor(map, { pane, interactive, title }) {
@@ -22,6 +26,8 @@
       this.interactive = interactive;
       this.title = title;
       this.known = new Map();
+      this.shifts = new Map(); // key → {dx, dy}: where marks stand beside their places
+      this.under = new Map(); // key → key of the mark it is counted at
     }
 
     /** Make the markers of one kind equal to its cards. */
@@ -32,6 +38,54 @@
           mark.marker.remove();
           this.known.delete(key);
         }
+    }
+
+    /** Place the marks at the map's zoom so that none lies on another; `scale` is that of the screen. */
+    arrange(scale) {
+      const zoom = this.map.getZoom(), list = [];
+      for (const [key, mark] of this.known) {
+        const { x, y } = this.map.project([mark.lat, mark.lon], zoom);
+        const chosen = mark.body.classList.contains("is-selected");
+        const camera = mark.kind === "camera_alert";
+        const rank = chosen ? -1 : mark.sev * 4 - (mark.ring ? 2 : 0) + (camera ? 1 : 0);
+        list.push({ key, x, y, r: radius(mark) * scale + (mark.ring && mark.sev < 4 ? 5 * scale : 0), rank, must: chosen || mark.sev <= 2 });
+      }
+      const { at, under } = muster.mapSpread.spread(list, this.shifts);
+      this.shifts = at;
+      this.under = under;
+      const more = new Map();
+      for (const host of under.values()) more.set(host, (more.get(host) || 0) + 1);
+      for (const [key, mark] of this.known) this._shift(mark, at.get(key), more.get(key) || 0);
+    }
+
+    _shift(mark, spot, more) {
+      const hidden = !spot, { dx, dy } = spot || { dx: 0, dy: 0 };
+      const node = mark.marker.getElement();
+      if (node) {
+        node.classList.toggle("is-under", hidden);
+        if (this.interactive) node.tabIndex = hidden ? -1 : 0;
+      }
+      const place = `${dx} ${dy}`;
+      if (mark.place !== place) {
+        mark.place = place;
+        mark.body.style.setProperty("--dx", `${dx}px`);
+        mark.body.style.setProperty("--dy", `${dy}px`);
+        mark.stem.style.width = `${Math.round(Math.hypot(dx, dy))}px`;
+        mark.stem.style.rotate = `${Math.atan2(dy, dx)}rad`;
+        mark.stem.hidden = !dx && !dy;
+      }
+      const text = more ? `+${more}` : "";
+      if (mark.more.textContent !== text) mark.more.textContent = text;
+    }
+
+    /** List the boxes that the marks cover, in pixels beside their places: {lat, lon, dx, dy, half}. */
+    boxes(scale) {
+      const out = [];
+      for (const [key, mark] of this.known) {
+        const spot = this.shifts.get(key);
+        if (spot) out.push({ lat: mark.lat, lon: mark.lon, ...spot, half: radius(mark) * scale });
+      }
+      return out;
     }
 
     _put(kind, card, ring) {
@@ -52,6 +106,7 @@
       }
       if (mark.ring !== ring) {
         mark.ring = ring;
+        mark.body.classList.toggle("is-ringing", ring);
         const old = mark.body.querySelector(".ring");
         if (ring && !old) mark.body.appendChild(Object.assign(document.createElement("span"), { className: "ring" }));
         else if (!ring && old) old.remove();
@@ -67,8 +122,11 @@
     }
 
     _make(kind, card, key) {
+      const whole = document.createElement("span");
+      const stem = Object.assign(document.createElement("span"), { className: "map-mark-stem", hidden: true });
       const body = document.createElement("span");
       body.className = `map-mark map-mark-${kind}`;
+      whole.append(stem, body);
       if (kind === "camera_alert") {
         const camera = document.createElement("span");
         camera.className = "map-mark-camera";
@@ -76,7 +134,8 @@
         body.appendChild(camera);
       }
       body.appendChild(Object.assign(document.createElement("span"), { className: "map-mark-glyph" }));
-      const icon = root.L.divIcon({ className: "map-mark-anchor", html: body, iconSize: [0, 0] });
+      const more = body.appendChild(Object.assign(document.createElement("span"), { className: "map-mark-more" }));
+      const icon = root.L.divIcon({ className: "map-mark-anchor", html: whole, iconSize: [0, 0] });
       const marker = root.L.marker(card.at, { icon, pane: this.pane, keyboard: this.interactive, interactive: this.interactive, riseOnHover: true });
       marker.addTo(this.map);
       if (this.interactive) {
@@ -85,7 +144,7 @@
           muster.select({ kind, id: card.id }, "map");
         });
       }
-      const mark = { kind, id: String(card.id), marker, body, lat: card.at[0], lon: card.at[1] };
+      const mark = { kind, id: String(card.id), marker, body, stem, more, lat: card.at[0], lon: card.at[1] };
       this.known.set(key, mark);
       return mark;
     }
@@ -100,9 +159,11 @@
       const out = [];
       for (const [key, mark] of this.known) {
         const card = (cards[mark.kind] || {})[mark.id];
-        if (!card) continue;
+        if (!card || this.under.has(key)) continue;
         const incident = mark.kind === "incident";
-        out.push({ key, lat: mark.lat, lon: mark.lon, half: incident ? 14 : 10, rank: mark.sev, text: incident && mark.sev <= 2 ? text(card) : "" });
+        const named = incident && (mark.sev <= 2 || mark.body.classList.contains("is-selected"));
+        const { dx, dy } = this.shifts.get(key) || { dx: 0, dy: 0 };
+        out.push({ key, lat: mark.lat, lon: mark.lon, dx, dy, half: radius(mark), rank: mark.sev, text: named ? text(card) : "" });
       }
       return out;
     }

@@ -4,7 +4,7 @@
   "use strict";
   const muster = (root.muster = root.muster || {});
   const PLACE_EVERY_MS = 250;
-  const FEW_CIRCLES = 6, MOST_NAMED = 240;
+  const FEW_CIRCLES = 6, MOST_NAMED = 240, FEW_LOST = 6;
   const RANKS = [[4, 20], [3, 30], [2, 40], [1, 45], [0, 50]]; // lost, awaiting, en route, accepted, on scene
 
   class Over {
@@ -79,29 +79,45 @@
       const { scene } = this, k = this.ink.k;
       for (const label of this.shown) {
         if (label.slot === undefined) {
-          label.x = label.mx * view.world - view.left;
-          label.y = label.my * view.world - view.top;
+          label.x = label.mx * view.world - view.left + label.dx;
+          label.y = label.my * view.world - view.top + label.dy;
         } else {
           if (!scene.shows(label.slot)) continue;
           label.x = scene.x[label.slot];
           label.y = scene.y[label.slot];
         }
         const box = muster.mapLabels.boxAt(label.side, label);
+        if (label.side.dx !== undefined) this._leader(ctx, label, box);
         ctx.drawImage(label.image, Math.round(box.x * k) / k, Math.round(box.y * k) / k, label.w, label.h);
         this._drew(box.x, box.y, label.w, label.h);
       }
+    }
+
+    /* From a thing to its label that stands farther away. */
+    _leader(ctx, { x, y }, box) {
+      const tx = Math.min(Math.max(x, box.x), box.x + box.w), ty = Math.min(Math.max(y, box.y), box.y + box.h), q = this.ink.scale;
+      for (const [width, token] of [[3.5, "bg0"], [1.5, "t2"]]) {
+        ctx.beginPath();
+        ctx.moveTo(x, y);
+        ctx.lineTo(tx, ty);
+        ctx.lineWidth = width * q;
+        ctx.strokeStyle = this.ink.colours[token];
+        ctx.stroke();
+      }
+      this._drew(Math.min(x, tx), Math.min(y, ty), Math.abs(tx - x), Math.abs(ty - y));
     }
 
     _choose(view, units, now, t) {
       this.chosenAt = t;
       const { mercX, mercY } = muster.mapScene, q = this.ink.scale;
       const box = (key, x, y, half) => ({ key, x: x - half, y: y - half, w: 2 * half, h: 2 * half });
-      const obstacles = this.feed.covers ? this.feed.covers() : [];
+      const obstacles = this.feed.covers ? [...this.feed.covers()] : [];
+      for (const n of this.feed.names ? this.feed.names(view) : []) obstacles.push({ ...n, soft: true });
       const labels = this._unitLabels(units, now);
       for (const l of labels) obstacles.push({ ...box(l.key, l.x, l.y, 10 * q), soft: true });
       for (const more of this.feed.labels()) {
         const mx = mercX(more.lon), my = mercY(more.lat);
-        const x = mx * view.world - view.left, y = my * view.world - view.top;
+        const x = mx * view.world - view.left + more.dx, y = my * view.world - view.top + more.dy;
         if (x < 0 || y < 0 || x > view.w || y > view.h) continue;
         const half = more.half * q;
         obstacles.push(box(more.key, x, y, half));
@@ -118,7 +134,13 @@
       for (const l of this.shown) l.side = this.sides.get(l.key);
     }
 
-    /* Units with a label, most wanted first: the selected, the lost, those without an answer, on the way, there. */
+    /** List the boxes of the labels that stand still, in pixels of the view: what is counted keeps clear of them. */
+    covers() {
+      return this.shown.filter((label) => label.slot === undefined).map((label) => muster.mapLabels.boxAt(label.side, label));
+    }
+
+    /* Units with a label, most wanted first: the selected, the lost, those without an answer, on the way, there. In an
+       overview, where idle units are counted, only the selected and a few lost ones have a name. */
     _unitLabels(units, now) {
       const { scene, roster, feed } = this, S = muster.mapShapes, out = [];
       const chosen = roster.slots.get(this.selected);
@@ -130,9 +152,9 @@
         out.push({ key: `unit:${roster.ids[s]}`, slot: s, x: scene.x[s], y: scene.y[s], gap: gap * this.ink.scale, rank, text, strong: age === S.LOST });
       };
       if (scene.shows(chosen)) add(chosen, 0, 21);
-      for (const [list, rank] of RANKS)
+      for (const [list, rank] of scene.counting ? RANKS.slice(0, 1) : RANKS)
         for (const s of scene.top[list]) {
-          if (out.length >= MOST_NAMED) return out;
+          if (out.length >= (scene.counting ? FEW_LOST : MOST_NAMED)) return out;
           if (s !== chosen) add(s, rank, 13);
         }
       return out;

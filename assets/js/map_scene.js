@@ -19,6 +19,9 @@
   }
   const ground = (lat) => EARTH_M * Math.cos((lat * Math.PI) / 180); // metres of a whole turn at a latitude
 
+  /** Return the width of [[south, west], [north, east]] over its height, on the map. */
+  const aspect = ([[south, west], [north, east]]) => (mercX(east) - mercX(west)) / (mercY(south) - mercY(north));
+
   const ARRAYS = {
     lat: Float64Array, lon: Float64Array, // as last seen
     mx: Float64Array, my: Float64Array, // where it is, 0 to 1 of the world
@@ -160,5 +163,5 @@
     }
   }
 
-  muster.mapScene = { Scene, mercX, mercY, ground, OUTSIDE };
+  muster.mapScene = { Scene, mercX, mercY, ground, aspect, OUTSIDE };
 })(typeof window === "undefined" ? globalThis : window);

@@ -75,12 +75,14 @@
     ctx.lineJoin = "round";
     ctx.lineCap = "butt";
     if (look.age === LOST) {
-      circle(ctx, 12);
-      stroke(ctx, ink.t1, 2.8, ink.bg0, [4.2, 3.34]);
-      line(ctx, [-5, -5], [5, 5]);
-      stroke(ctx, ink.t1, 3.4);
-      line(ctx, [5, -5], [-5, 5]);
-      stroke(ctx, ink.t1, 3.4);
+      circle(ctx, 13); // whole, not dashed: dashes around a cross would read as a mark of their own
+      ctx.fillStyle = ink.bg0;
+      ctx.fill();
+      stroke(ctx, ink.t1, 2.4, ink.bg0);
+      line(ctx, [-5.5, -5.5], [5.5, 5.5]);
+      stroke(ctx, ink.t1, 3.8);
+      line(ctx, [5.5, -5.5], [-5.5, 5.5]);
+      stroke(ctx, ink.t1, 3.8);
       return;
     }
     const stale = look.age === STALE, tasked = look.code >= FIRST_TASKED;

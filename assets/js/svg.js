@@ -6,6 +6,23 @@
   const script = root.document && root.document.currentScript;
   const SPRITE = script ? new URL("../icons/glyphs.svg", script.src).href : "/assets/icons/glyphs.svg";
 
+  let kept = false; // the sprite is part of the page
+
+  /** Where a glyph is drawn from. */
+  const drawing = (name) => `${kept ? "" : SPRITE}#${name}`;
+
+  /** Make the sprite part of the page: the glyphs that say that the server is gone are first needed when it is. */
+  async function keep() {
+    const answer = await fetch(SPRITE);
+    if (!answer.ok) return;
+    const sprite = document.importNode(new DOMParser().parseFromString(await answer.text(), "image/svg+xml").documentElement, true);
+    sprite.setAttribute("aria-hidden", "true");
+    sprite.style.cssText = "position: absolute; width: 0; height: 0;";
+    document.body.prepend(sprite);
+    kept = true;
+    for (const use of document.querySelectorAll("svg.glyph use")) use.setAttribute("href", `#${use.getAttribute("href").split("#")[1]}`);
+  }
+
   /** A glyph of the sprite; `label` names it for those who cannot see it. */
   function glyph(name, label) {
     const svg = document.createElementNS(NS, "svg");
@@ -15,7 +32,7 @@
       svg.setAttribute("aria-label", label);
     } else svg.setAttribute("aria-hidden", "true");
     const use = document.createElementNS(NS, "use");
-    use.setAttribute("href", `${SPRITE}#${name}`);
+    use.setAttribute("href", drawing(name));
     svg.append(use);
     return svg;
   }
@@ -100,4 +117,5 @@
   }
 
   muster.svg = { glyph, fill, ceiling, bars, chart, spark };
+  if (script && root.fetch) keep().catch(() => {}); // without it every glyph is asked for by itself
 })(typeof window === "undefined" ? globalThis : window);

@@ -33,7 +33,7 @@
       const quiet = muster.live.onState(() => this.link());
       if (quiet) this.stops.push(quiet);
       const { map } = this.page.dataset;
-      if (muster.map && map) muster.map.attach({ mapId: map, view: "wall", limits: this.limits });
+      if (muster.map && map) muster.map.attach({ mapId: map, view: "wall", limits: this.limits, onShape: (ratio) => this.shape(ratio) });
       muster.live.start({ view: "wall", area });
       if (root.document.fonts) root.document.fonts.ready.then(() => this.soon());
       this.tick();
@@ -61,6 +61,11 @@
         this.frame = 0;
         this.draw();
       });
+    }
+
+    /** The panels make room for the ground as it is: beside a tall one, below a wide one. */
+    shape(ratio) {
+      this.grid.dataset.ground = ratio < 1 ? "tall" : "wide";
     }
 
     preset(n) {
@@ -122,7 +127,7 @@
         const at = (name) => node.querySelector(`.kpi-${name}`);
         setText(at("value"), t.value);
         setText(at("unit"), t.unit);
-        setText(at("sub"), t.sub);
+        this.parts(at("sub"), t.sub);
         setGlyph(at("glyph"), t.glyph);
         setText(at("age-text"), t.age);
         setGlyph(at("age-mark"), t.state === "late" ? "state-late" : "");
@@ -133,6 +138,13 @@
           spark.innerHTML = t.hours && t.hours.length ? muster.svg.spark(t.hours) : "";
         }
       }
+    }
+
+    /** Write a line of parts between dots; one that does not fit is left out whole (CSS). */
+    parts(node, line) {
+      if (node.dataset.line === line) return;
+      node.dataset.line = line;
+      node.replaceChildren(...line.split(" · ").map((text) => Object.assign(document.createElement("span"), { textContent: text })));
     }
 
     /** Show what fits of `models` in the list `name`; the rest is counted below it. `total` may exceed the models given. */

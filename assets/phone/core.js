@@ -2,7 +2,8 @@
    own: every function takes the instant it speaks of.  Tested in tests/js/phone_core.test.js.
 
    State: {tasks: {order_id: message}, queue: [action], seen: {order_id: true}, notices: [..]}
-   Action: {event_id, order_id, receipt, device_at, reason?}: what the person did, kept until the centre has it.  */
+   Action: {event_id, order_id, receipt, device_at, reason?}, or {t: "status", event_id, on_duty, occurred_at}: what the
+   person did, kept until the centre has it.  */
 (function (ns) {
   "use strict";
 
@@ -52,7 +53,8 @@
 
   /** Note what the person did; it is shown at once and kept until the centre has it. */
   function act(state, action) {
-    const twice = state.queue.some((a) => a.order_id === action.order_id && a.receipt === action.receipt);
+    const same = (a) => a.event_id === action.event_id || (a.receipt && a.order_id === action.order_id && a.receipt === action.receipt);
+    const twice = state.queue.some(same);
     return twice ? state : { ...state, queue: [...state.queue, action] };
   }
 
@@ -72,7 +74,8 @@
   /** The centre refused an action (the order was given to another unit, say): shown, never dropped in silence. */
   function refused(state, eventId, text) {
     const action = state.queue.find((a) => a.event_id === eventId);
-    const number = action && state.tasks[action.order_id] ? state.tasks[action.order_id].number : "";
+    if (!action) return state; // what the device said by itself (a position, "delivered") is nothing a person could mend
+    const number = state.tasks[action.order_id] ? state.tasks[action.order_id].number : "";
     return {
       ...state,
       queue: state.queue.filter((a) => a.event_id !== eventId),
@@ -151,6 +154,12 @@
     return { target: target ? at[0] : null, me: me ? at[at.length - 1] : null, bar: { metres, px: metres * scale } };
   }
 
+  /** On duty or not, as the person knows it: the last change the centre has not confirmed yet, else the centre's word. */
+  function onDuty(state, known) {
+    const waiting = state.queue.filter((a) => a.t === "status");
+    return waiting.length ? waiting[waiting.length - 1].on_duty : known;
+  }
+
   /** Back-off before the n-th reconnect (0-based) in ms: 1-2-4-8-15 s with jitter; `random` is in [0, 1). */
   function backoff(n, random) {
     return [1000, 2000, 4000, 8000, 15000][Math.min(n, 4)] * (0.75 + random * 0.5);
@@ -158,6 +167,6 @@
 
   ns.phone = {
     STEPS, step, empty, takeTasks, takeOrder, takeCancel, act, confirmed, refused, statusOf, current, nextReceipt,
-    secondsLeft, clock, bearing, miniMap, backoff, UNANSWERED, ENDED,
+    secondsLeft, clock, bearing, miniMap, onDuty, backoff, UNANSWERED, ENDED,
   };
 })((globalThis.muster ??= {}));

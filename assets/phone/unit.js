@@ -8,6 +8,8 @@
   const t = (key, params = {}) =>
     (data.texts[key] ?? key).replace(/\{(\w+)(?::[^}]*)?\}/g, (_, name) => params[name] ?? "—");
 
+  const AGAIN_MS = 5_000;
+
   let state = restore();
   let socket = null;
   let attempts = 0;
@@ -15,11 +17,12 @@
   let retry = 0;
   let heard = -Infinity;
   let offset = 0; // server clock minus ours, ms
-  let duty = data.unit.on_duty;
+  let duty = p.onDuty(state, data.unit.on_duty);
   let me = null; // {lat, lon, at, sent}
   let located = "";
   let watchId = null;
   let wake = null;
+  let saidAt = 0;
   const alerted = new Set();
 
   // --- what is kept on the device: only this unit's task and what was done, no personal data --------------------
@@ -56,7 +59,8 @@
     socket.onopen = () => {
       heard = performance.now();
       told.clear(); // what was said on the old line may not have arrived; the ids make saying it again harmless
-      for (const action of state.queue) send({ t: "receipt", unit_id: data.unit.id, ...action });
+      unheard.clear();
+      again();
       sendPosition(true);
     };
     socket.onclose = (event) => {
@@ -83,6 +87,15 @@
     if (socket && socket.readyState === 1) socket.send(JSON.stringify(message));
   }
 
+  const framed = (action) => ({ t: "receipt", unit_id: data.unit.id, ...action });
+
+  /** Say once more, in order, what the centre has not confirmed: while it cannot keep a thing it does not answer. */
+  function again() {
+    saidAt = performance.now();
+    for (const frame of unheard.values()) send(frame);
+    for (const action of state.queue) send(framed(action));
+  }
+
   function receive(m) {
     if (m.now) offset = Math.abs(m.now - Date.now()) > 2000 ? m.now - Date.now() : 0;
     if (m.t === "tasks") {
@@ -96,8 +109,12 @@
       set(p.takeCancel(state, m.order_id));
       ring();
     } else if (m.t === "ok") {
+      unheard.delete(m.event_id);
       set(p.confirmed(state, m.event_id));
     } else if (m.t === "refused") {
+      unheard.delete(m.event_id);
+      const action = state.queue.find((a) => a.event_id === m.event_id);
+      if (action && action.t === "status") duty = !action.on_duty;
       set(p.refused(state, m.event_id, m.text));
     }
   }
@@ -120,11 +137,15 @@
   }
 
   const told = new Set();
+  const unheard = new Map(); // event_id -> what the device itself said and the centre has not confirmed
   function quiet(orderId, receipt) {
     const key = `${orderId}:${receipt}`;
     if (told.has(key) || !online()) return;
     told.add(key);
-    send({ t: "receipt", unit_id: data.unit.id, order_id: orderId, receipt, device_at: Date.now() + offset, event_id: `${key}:${data.unit.id}` });
+    const frame = framed({ order_id: orderId, receipt, device_at: Math.round(now()), event_id: `${key}:${data.unit.id}` });
+    unheard.set(frame.event_id, frame);
+    saidAt = performance.now();
+    send(frame);
   }
 
   // --- what the person does ---------------------------------------------------------------------------------------
@@ -139,16 +160,23 @@
       device_at: Math.round(now()),
       ...(reason ? { reason } : {}),
     };
-    const before = state.queue.length;
-    set(p.act(state, action));
-    if (state.queue.length > before) send({ t: "receipt", unit_id: data.unit.id, ...action });
+    queue(action);
     if (navigator.vibrate) navigator.vibrate(40);
     watchPosition();
   }
 
+  function queue(action) {
+    const before = state.queue.length;
+    set(p.act(state, action));
+    if (state.queue.length === before) return;
+    saidAt = performance.now();
+    send(framed(action));
+  }
+
   function setDuty(on) {
+    const at = Math.round(now());
     duty = on;
-    send({ t: "status", unit_id: data.unit.id, on_duty: on, occurred_at: Math.round(now()), event_id: `duty:${data.unit.id}:${Math.round(now())}` });
+    queue({ t: "status", event_id: `duty:${data.unit.id}:${at}`, on_duty: on, occurred_at: at });
     unlockSound();
     if (on) watchPosition();
     else stopPosition();
@@ -417,5 +445,6 @@
   setInterval(() => {
     // A line that is open and says nothing is a dead line: the centre beats every 5 s.
     if (socket && socket.readyState === 1 && performance.now() - heard > 15_000) socket.close();
+    if (online() && (unheard.size || state.queue.length) && performance.now() - saidAt > AGAIN_MS) again();
   }, 1000);
 })((globalThis.muster ??= {}));

@@ -63,7 +63,8 @@ _RECEIPT_EVENTS: dict[str, type[e.Event]] = {
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The state of one order; ``attempt`` counts deliveries tried, 1 is the first; ``status_at`` is since when."""
+    """The state of one order; ``attempt`` counts deliveries tried, 1 is the first; ``claimed`` is the last one
+    a worker took; ``status_at`` is since when."""
 
     id: str
     version: int
@@ -81,6 +82,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     channels: tuple[str, ...] = ("terminal",)
     channel: str = ""
     attempt: int = 1
+    claimed: int = 0
     failures: int = 0
     lease_until: int | None = None
     ack_limit_s: int = 0
@@ -137,7 +139,8 @@ def evolve(state: Order | None, r: e.Recorded) -> Order:
     answered = {"ack_due_at": None, "lease_until": None, "answered_at": state.answered_at or at}
     match ev:
         case e.OrderClaimed():
-            c = {"status": "sending", "attempt": ev.attempt, "channel": ev.channel, "lease_until": ev.lease_until}
+            c = {"status": "sending", "attempt": ev.attempt, "claimed": ev.attempt, "channel": ev.channel}
+            c["lease_until"] = ev.lease_until
         case e.OrderSent():
             c = {"status": "sent" if state.status == "sending" else state.status, "lease_until": None, "sent_at": at}
         case e.OrderAttemptFailed():
@@ -172,9 +175,10 @@ def evolve(state: Order | None, r: e.Recorded) -> Order:
 def claim(state: Order, attempt: int, now: int, lease_ms: int, worker: str) -> list[e.Event]:
     """Take attempt ``attempt`` under a lease; an old attempt, or one already claimed, writes nothing.
 
-    This is the pure twin of ``UPDATE … WHERE id=:order AND attempt=:mine AND status='queued'``.
+    This is the pure twin of ``UPDATE … WHERE id=:order AND attempt=:mine AND status='queued'``.  An attempt that
+    failed is over too: trying again is the next attempt, started by the clock, however often the job comes.
     """
-    if state.attempt != attempt or not LIFECYCLE.allows(state.status, "claim"):
+    if state.attempt != attempt or state.claimed >= attempt or not LIFECYCLE.allows(state.status, "claim"):
         return []
     return [e.OrderClaimed(attempt=attempt, channel=state.channel, lease_until=now + lease_ms, worker=worker)]
 

@@ -9,7 +9,7 @@ language.  A refusal is an answer, not a fault: nothing has been written.
 class Refused(Exception):
     """The command is well formed but may not happen now.
 
-    ``key``     text key, e.g. ``refused.order.already_accepted``
+    ``key``     text key, e.g. ``refused.order.unit_busy``
     ``field``   dotted path of the field at fault, or None
     ``params``  values for the sentence
     """

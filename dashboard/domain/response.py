@@ -42,6 +42,8 @@ class Level(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     proposed_reason: str = ""
     proposed_end_at: int | None = None
     proposed_at: int | None = None
+    proposed_reference: str = ""
+    proposed_drill: bool = False
     drill: bool = False
     changed_at: int = 0
 
@@ -61,6 +63,8 @@ def evolve(state: Level | None, r: e.Recorded) -> Level:
         "proposed_by": "",
         "proposed_reason": "",
         "proposed_end_at": None,
+        "proposed_reference": "",
+        "proposed_drill": False,
     }
     c: dict[str, object] = {}
     match ev:
@@ -73,6 +77,8 @@ def evolve(state: Level | None, r: e.Recorded) -> Level:
                 "proposed_reason": ev.reason,
                 "proposed_end_at": ev.planned_end_at,
                 "proposed_at": at,
+                "proposed_reference": ev.reference,
+                "proposed_drill": ev.drill,
             }
         case e.LevelChanged():
             c = {
@@ -138,7 +144,9 @@ def confirm(state: Level, proposal_id: str, by: str) -> list[e.Event]:
             reason=state.proposed_reason,
             by=state.proposed_by,
             confirmed_by=by,
+            reference=state.proposed_reference,
             planned_end_at=state.proposed_end_at,
+            drill=state.proposed_drill,
         )
     ]
 

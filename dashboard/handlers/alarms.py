@@ -7,6 +7,12 @@ from dashboard.domain.events import Place
 from dashboard.handlers.dealing import Dealing
 
 
+def ack_due_at(d: Dealing, severity: int, area: str) -> int | None:
+    """Return the instant (ms) at which an alarm that nobody takes from now on is told to the commander; None for never."""
+    limit = d.param(f"alarm.commander_s.{severity}", area)
+    return d.now + int(limit * 1000) if limit else None
+
+
 def raise_alarm(
     d: Dealing,
     rule: str,
@@ -23,8 +29,6 @@ def raise_alarm(
     """Raise an alarm about ``subject`` (``kind:id``); one that is active already is left alone unless it got worse."""
     id = alert.alarm_id(rule, subject)
     state = d.tx.load("alarm", id)
-    limit = d.param(f"alarm.commander_s.{severity}", area)
-    due = d.now + int(limit * 1000) if limit else None
     events = alert.raise_(
         state,
         rule=rule,
@@ -33,7 +37,7 @@ def raise_alarm(
         title=title,
         params=params,
         place=place,
-        ack_due_at=due,
+        ack_due_at=ack_due_at(d, severity, area),
         repeat=repeat,
     )
     d.record("alarm", id, state, events, area=area, drill=drill)
@@ -84,7 +88,8 @@ def unacknowledge(d: Dealing, cmd: c.UnacknowledgeAlarm) -> str:
     state = d.load("alarm", cmd.alarm_id, action="UnacknowledgeAlarm")
     if state.owner != d.actor.label and d.actor.role not in ("commander", "administrator"):
         raise Refused("refused.alarm.not_owner", owner=state.owner_name or state.owner)
-    d.record("alarm", state.id, state, alert.unacknowledge(state, cmd.reason))
+    due = ack_due_at(d, state.severity, state.area)
+    d.record("alarm", state.id, state, alert.unacknowledge(state, cmd.reason, due))
     id = state.subject.partition(":")[2]
     if state.rule == "incident_untaken" and (inc := d.tx.load("incident", id)) and inc.status == "taken":
         d.record("incident", id, inc, incident.release(inc, cmd.reason))
@@ -102,5 +107,5 @@ def shelve(d: Dealing, cmd: c.ShelveAlarm) -> str:
 def unshelve(d: Dealing, cmd: c.UnshelveAlarm) -> str:
     """Bring a shelved alarm back before its time."""
     state = d.load("alarm", cmd.alarm_id, action="UnshelveAlarm")
-    d.record("alarm", state.id, state, alert.unshelve(state))
+    d.record("alarm", state.id, state, alert.unshelve(state, ack_due_at=ack_due_at(d, state.severity, state.area)))
     return cmd.alarm_id

@@ -65,6 +65,7 @@ def raise_camera_alert(d: Dealing, cmd: c.RaiseCameraAlert) -> str:
         title=cam.name,
         params={"rule": cmd.rule, "camera": cam.name},
         place=cam.place,
+        drill=d.drill,
     )
     return cmd.alert_id
 
@@ -126,5 +127,6 @@ def undo_verdict(d: Dealing, cmd: c.UndoVerdict) -> str:
         title=state.title,
         params={"rule": state.rule, "camera": state.title},
         place=state.place,
+        drill=state.drill,
     )
     return cmd.alert_id

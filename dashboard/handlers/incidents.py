@@ -1,13 +1,20 @@
 """Incidents: from the report to the closing."""
 
+import msgspec
+
+from dashboard.domain import alert, dispatch, ids, incident
 from dashboard.domain import commands as c
-from dashboard.domain import dispatch, ids, incident
 from dashboard.domain import events as e
 from dashboard.domain.errors import Invalid, Refused
-from dashboard.handlers.alarms import own_alarm, raise_alarm, settle_alarm
+from dashboard.domain.masking import mask_text
+from dashboard.handlers.alarms import ack_due_at, own_alarm, raise_alarm, settle_alarm
 from dashboard.handlers.dealing import Dealing
 
 UNTAKEN = "incident_untaken"
+
+
+def _masked(place: e.Place | None) -> e.Place | None:
+    return place and msgspec.structs.replace(place, name=mask_text(place.name))
 
 
 def _open(
@@ -35,13 +42,13 @@ def _open(
         number=number,
         category=category,
         severity=sev,
-        title=title.strip() or known.zh,
-        place=place,
+        title=mask_text(title.strip()) or known.zh,
+        place=_masked(place),
         source=source,
         report_id=report_id,
         external_ref=external_ref,
         people=people,
-        text=text,
+        text=mask_text(text),
         reporter=reporter,
     )
     state = d.record("incident", number, None, [opened], area=d.area_of(area, place))
@@ -74,20 +81,18 @@ def take_report(d: Dealing, cmd: c.TakeReport) -> str:
     state = known[0]
     if state.status == "closed":
         return state.id
-    events = incident.join_report(state, cmd.report_id, cmd.source, cmd.text, cmd.reporter)
+    events = incident.join_report(state, cmd.report_id, cmd.source, mask_text(cmd.text), cmd.reporter)
     worse = cmd.severity if cmd.severity is not None and cmd.severity < state.severity else None
     events += incident.change(
         state,
         severity=worse,
-        title=cmd.title or None,
-        place=cmd.place if state.place is None else None,
+        title=mask_text(cmd.title) or None,
+        place=_masked(cmd.place) if state.place is None else None,
         people=cmd.people or None,
     )
     state = d.record("incident", state.id, state, events)
     if worse:
-        raise_alarm(
-            d, UNTAKEN, f"incident:{state.id}", worse, state.area, title=state.title, place=state.place, repeat=True
-        )
+        _ring(d, state)
     if cmd.closed:
         if _active_orders(d, state.id):
             d.record("incident", state.id, state, incident.note(state, cmd.text or "source: closed", cmd.report_id))
@@ -132,10 +137,11 @@ def release(d: Dealing, cmd: c.ReleaseIncident) -> str:
     """Give an incident back; its alarm wants an owner again."""
     state = d.load("incident", cmd.incident_id, action="ReleaseIncident")
     d.record("incident", state.id, state, incident.release(state, cmd.reason))
-    raise_alarm(d, UNTAKEN, f"incident:{state.id}", state.severity, state.area, title=state.title, place=state.place)
+    _ring(d, state, repeat=False)
     alarm = d.tx.load("alarm", f"{UNTAKEN}:incident:{state.id}")
     if alarm is not None and alarm.status == "acked":
-        d.record("alarm", alarm.id, alarm, [e.AlarmUnacknowledged(reason=cmd.reason)])
+        due = ack_due_at(d, alarm.severity, alarm.area)
+        d.record("alarm", alarm.id, alarm, alert.unacknowledge(alarm, cmd.reason, due))
     return state.id
 
 
@@ -148,30 +154,41 @@ def change(d: Dealing, cmd: c.ChangeIncident) -> str:
         state,
         category=cmd.category,
         severity=cmd.severity,
-        title=cmd.title,
-        place=cmd.place,
+        title=None if cmd.title is None else mask_text(cmd.title),
+        place=_masked(cmd.place),
         people=cmd.people,
-        reason=cmd.reason,
+        reason=mask_text(cmd.reason),
     )
     changed = d.record("incident", state.id, state, events, area=d.area_of("", cmd.place) if cmd.place else "")
     if changed.severity < state.severity:
-        raise_alarm(
-            d,
-            UNTAKEN,
-            f"incident:{state.id}",
-            changed.severity,
-            changed.area,
-            title=changed.title,
-            place=changed.place,
-            repeat=True,
-        )
+        _ring(d, changed)
+    elif changed.area != state.area:
+        # Whoever looks after the new area must see the alarm; of one that is over nothing is raised.
+        alarm = d.tx.load("alarm", f"{UNTAKEN}:incident:{state.id}")
+        if alarm is not None and alert.LIFECYCLE.allows(alarm.status, "clear"):
+            _ring(d, changed)
     return state.id
+
+
+def _ring(d: Dealing, state: incident.Incident, *, repeat: bool = True) -> None:
+    """Raise the alarm of an incident again: it has grown worse, moved, or lost its owner."""
+    raise_alarm(
+        d,
+        UNTAKEN,
+        f"incident:{state.id}",
+        state.severity,
+        state.area,
+        title=state.title,
+        place=state.place,
+        repeat=repeat,
+        drill=state.drill,
+    )
 
 
 def note(d: Dealing, cmd: c.AddNote) -> str:
     """Add a note to the timeline."""
     state = d.load("incident", cmd.incident_id, action="AddNote")
-    d.record("incident", state.id, state, incident.note(state, cmd.text, cmd.key))
+    d.record("incident", state.id, state, incident.note(state, mask_text(cmd.text), cmd.key))
     return state.id
 
 
@@ -180,7 +197,7 @@ def _active_orders(d: Dealing, incident_id: str) -> list[dispatch.Order]:
 
 
 def _close(d: Dealing, state: incident.Incident, outcome: str, text: str) -> None:
-    d.record("incident", state.id, state, incident.close(state, outcome, text))
+    d.record("incident", state.id, state, incident.close(state, outcome, mask_text(text)))
     settle_alarm(d, UNTAKEN, f"incident:{state.id}", outcome)
     for order in d.tx.find("order", [("incident_id", "=", state.id)]):
         for rule in ("order_declined", "order_unanswered", "order_undeliverable"):

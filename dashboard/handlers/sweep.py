@@ -52,7 +52,9 @@ def _alarms(d: Dealing) -> None:
     for a in d.tx.find("alarm", [("ack_due_at", "<=", d.now), ("status", "=", "unacked")], limit=BATCH):
         if a.escalation_step == 0:
             leader = d.param(f"alarm.leader_s.{a.severity}", a.area)
-            following = a.raised_at + int(leader * 1000) if leader else None
+            commander = d.param(f"alarm.commander_s.{a.severity}", a.area)
+            # From when this limit began, which is not when it was raised if somebody had it in between.
+            following = a.ack_due_at + int((leader - commander) * 1000) if leader else None
             d.record("alarm", a.id, a, alert.escalate(a, "commander", following))
         else:
             d.record("alarm", a.id, a, alert.escalate(a, "leader"))

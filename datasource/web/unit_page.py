@@ -25,7 +25,7 @@ def mount_unit_page(app: FastAPI, desk: Desk, profile: Profile, *, demo: bool = 
     @app.get("/unit", include_in_schema=False)
     async def unit(request: Request) -> HTMLResponse:
         actor: Actor = request.scope["state"]["actor"]
-        lang = request.cookies.get("lang") or actor.lang
+        lang = actor.lang
         seen = await asyncio.to_thread(desk.read, "unit", actor)
         texts = catalogue(lang)
         data: dict[str, Any] = {
@@ -41,4 +41,7 @@ def mount_unit_page(app: FastAPI, desk: Desk, profile: Profile, *, demo: bool = 
             reasons=DECLINE_REASONS,
             t=lambda key: texts.get(key, key),
         )
-        return HTMLResponse(page, headers={"Cache-Control": "no-store"})
+        answer = HTMLResponse(page, headers={"Cache-Control": "no-store"})
+        if request.query_params.get("lang") == lang:  # as on the other screens, the choice is remembered
+            answer.set_cookie("lang", lang, max_age=365 * 86_400, samesite="lax", secure=request.url.scheme == "https")
+        return answer

@@ -31,7 +31,7 @@ def tile(name: str, label: str) -> html.Div:
                 ],
                 className="kpi-body",
             ),
-            html.Div(className="kpi-sub one-line"),
+            html.Div(className="kpi-sub"),
         ],
         className="kpi",
         role="group",

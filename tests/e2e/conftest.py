@@ -140,7 +140,7 @@ def district(centre: Centre, open_browser: Open) -> Iterator[District]:
     made = centre.district(open_browser)
     yield made
     complaints = {page.path(): found for page in made.pages if (found := page.complaints())}
-    assert not complaints, complaints
+    assert not complaints, "\n".join(f"{path}: {line}" for path, found in complaints.items() for line in found)
 
 
 @pytest.hookimpl(wrapper=True)

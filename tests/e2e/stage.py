@@ -4,8 +4,10 @@ A journey has a district to itself: its commanders, its wall and its units see n
 they would (links, keys, touches) and sources speak through the API; only accounts are made directly, as no screen makes them.
 """
 
+import contextlib
 import itertools
 import re
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +32,7 @@ DESKTOP, BIG = (1440, 900), (1920, 1080)
 
 # Districts of the default profile with a place in each.
 DISTRICTS = {
+    "4401": (23.1290, 113.2640),
     "440104": (23.1290, 113.2640),
     "440106": (23.1250, 113.3610),
     "440112": (23.1060, 113.4590),
@@ -75,11 +78,15 @@ class Centre:
         self.muster = muster
         self.backend = open_backend(load(muster.env))
         self.accounts = Accounts(self.backend.database, self.backend.clock)
-        self._districts = iter(DISTRICTS)
+        self._districts = (area for area in DISTRICTS if len(area) == 6)
 
     def district(self, open_browser: Open) -> "District":
         """Return a district nobody has used yet, whose people open their pages with ``open_browser``."""
         return District(self, next(self._districts), open_browser)
+
+    def city(self, open_browser: Open) -> "District":
+        """Return the whole city, which sees what happens to all."""
+        return District(self, "4401", open_browser)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -202,6 +209,39 @@ class District:
         """Return the kinds of all events about a subject (``order:…``), oldest first."""
         with self.centre.backend.store.reading() as reader:
             return [msgspec.to_builtins(r.event)["kind"] for r in reader.events(subject=subject)]
+
+
+class Heart(threading.Thread):
+    """A source that says every now and then that it is alive, until it is told to be silent."""
+
+    def __init__(self, district: District, source: str, every_s: float = 0.4) -> None:
+        super().__init__(name=f"heart of {source}", daemon=True)
+        self._district, self._source, self._every_s = district, source, every_s
+        self._beating, self._over = threading.Event(), threading.Event()
+        self.speak()
+        self.start()
+
+    def run(self) -> None:
+        """Beat; while the centre is away it is of no use."""
+        while not self._over.wait(self._every_s):
+            if self._beating.is_set():
+                with contextlib.suppress(OSError):
+                    self._district.post("/heartbeats", {"occurred_at": now()}, source=self._source)
+
+    def speak(self) -> None:
+        """Begin again."""
+        self._beating.set()
+
+    def hush(self) -> None:
+        """Fall silent."""
+        self._beating.clear()
+
+    def __enter__(self) -> "Heart":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join()
 
 
 class Page:
@@ -342,6 +382,23 @@ class Screen(Page):
         """Return the key of the row that says something, or ''."""
         return next((key for key, text in self.rows(part).items() if words in text), "")
 
+    def doubles(self) -> list[str]:
+        """Return the keys of rows that a list of this page shows more than once."""
+        return list(
+            self.js(
+                """const seen = new Set(), twice = [];
+                for (const n of document.querySelectorAll("[data-part] > [data-key]")) {
+                  const name = `${n.parentNode.dataset.part} ${n.dataset.key}`;
+                  if (seen.has(name)) twice.push(name); else seen.add(name);
+                }
+                return twice;"""
+            )
+        )
+
+    def faded(self) -> bool:
+        """Say whether the colours have gone from everything that lives."""
+        return bool(self.js("return [...document.querySelectorAll('.fades')].every((n) => getComputedStyle(n).filter.includes('saturate'))"))
+
     def ids(self, kind: str) -> list[str]:
         """Return the ids of the cards the page knows of a kind."""
         return sorted(self.js("return Object.keys(muster.store.cards[arguments[0]] || {})", kind))
@@ -353,6 +410,20 @@ class Wall(Screen):
     def counter(self, tile: str) -> str:
         """Return the figure of a counter."""
         return self.text(f"[data-tile='{tile}'] .kpi-value")
+
+    def counters(self) -> dict[str, str]:
+        """Return the figures of all counters."""
+        return dict(
+            self.js(
+                "return Object.fromEntries([...document.querySelectorAll('[data-tile]')]"
+                ".map((n) => [n.dataset.tile, n.querySelector('.kpi-value').textContent]))"
+            )
+        )
+
+    def source(self, id: str) -> str:
+        """Return the age class of a source in the footer: live, late, stale, lost or unknown."""
+        shown = str(self.js("const n = document.querySelector(`[data-key='source:${arguments[0]}']`); return n ? n.className : ''", id))
+        return shown.partition("foot-item foot-")[2]
 
 
 class Console(Screen):

@@ -104,3 +104,15 @@ test("back-off grows to fifteen seconds and never ends", () => {
   assert.equal(p.backoff(0, 0.5), 1000);
   assert.equal(p.backoff(99, 0.5), 15000);
 });
+
+test("on duty, off and on again without a connection are three changes, and the last one is shown", () => {
+  let s = p.empty();
+  for (const [n, on] of [true, false, true].entries()) s = p.act(s, { t: "status", event_id: `duty-${n}`, on_duty: on, occurred_at: n });
+  assert.equal(s.queue.length, 3);
+  assert.equal(p.onDuty(s, false), true);
+  assert.equal(p.onDuty(p.empty(), false), false);
+});
+
+test("a refusal of what the device said by itself is no notice for the person", () => {
+  assert.equal(p.refused(p.empty(), "", "too far away").notices.length, 0);
+});

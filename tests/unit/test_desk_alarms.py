@@ -2,7 +2,7 @@
 
 from dashboard.domain import commands as c
 from dashboard.domain.events import Place
-from tests.unit.desk_scenes import CAMERAS, COMMANDER, HUANGPU, OFFICER, POLICE, Scene
+from tests.unit.desk_scenes import CAMERAS, COMMANDER, HUANGPU, LEDGER, OFFICER, POLICE, SECOND, Scene
 
 LOST = "unit_lost:unit:U-1"
 
@@ -95,14 +95,11 @@ def test_a_drill_stays_a_drill_when_its_alarm_rings_again():
     scene.do(c.ChangeIncident(incident_id=incident, severity=1))
     assert scene.get("alarm", untaken(incident)).drill
     scene.do(c.TakeIncident(incident_id=incident), OFFICER)
-    scene.do(c.CloseIncident(incident_id=incident), OFFICER_IN_COMMAND)
+    scene.do(c.CloseIncident(incident_id=incident))
     scene.do(c.ReopenIncident(incident_id=incident))
     scene.do(c.ReleaseIncident(incident_id=incident))
     alarm = scene.get("alarm", untaken(incident))
     assert (alarm.status, alarm.drill) == ("unacked", True)
-
-
-OFFICER_IN_COMMAND = COMMANDER
 
 
 def test_the_alarm_of_an_incident_moves_with_it_to_another_district():
@@ -146,3 +143,59 @@ def test_a_report_with_the_same_reference_is_of_the_same_source():
         c.TakeReport(report_id="R-9", source="s-12345", category="fire", area=HUANGPU, external_ref="X-1"), POLICE
     ).id
     assert other != first
+
+
+def test_units_are_not_all_lost_at_once_when_their_silent_source_comes_back():
+    scene = Scene()
+    scene.units("U-1", "U-2", "U-3")
+    heard(scene)
+    scene.sweep("sources")
+    scene.after(1800, "sources", "units")
+    assert scene.get("source", "s-fleet").state == "lost"
+    heard(scene)
+    scene.place("U-1", 23.11)
+    scene.sweep("sources", "units")
+    assert scene.get("source", "s-fleet").state == "live"
+    assert scene.find("alarm", ("rule", "=", "unit_lost")) == []
+    for _ in range(100):
+        scene.clock.advance(10_000)
+        heard(scene)
+        scene.place("U-1", 23.11)
+        scene.sweep("sources", "units")
+    assert sorted(a.subject for a in scene.find("alarm", ("rule", "=", "unit_lost"))) == ["unit:U-2", "unit:U-3"]
+
+
+def heard(scene: Scene) -> None:
+    with scene.store.transaction() as tx:
+        tx.vital("source:s-fleet", scene.clock.now())
+
+
+def test_a_case_that_stays_red_is_one_alarm_that_rings_once():
+    scene = Scene()
+    category = next(iter(scene.profile.dispute_categories))
+    for n, days in enumerate((0, 200)):
+        case = c.TakeDispute(
+            dispute_id=f"D-{n}",
+            title="邻里纠纷",
+            category=category,
+            area=HUANGPU,
+            source="s-ledger",
+            accepted_at=scene.clock.now() - days * 86_400_000,
+        )
+        scene.do(case, LEDGER)
+    (red,) = scene.find("alarm", ("rule", "=", "dispute_red"))
+    scene.after(60, "disputes")
+    assert scene.find("alarm", ("rule", "=", "dispute_red")) == [red]
+
+
+def test_a_switch_of_level_that_is_a_drill_stays_one_when_it_is_confirmed():
+    scene = Scene()
+    wish = c.ProposeLevel(area=HUANGPU, level="III", reason="年度演练：三级响应切换", reference="演练令一号", drill=True)
+    proposal = scene.do(wish).id
+    done = scene.do(c.ConfirmLevel(area=HUANGPU, proposal_id=proposal), SECOND)
+    level = scene.get("level", HUANGPU)
+    assert (level.level, level.drill, level.reference) == ("III", True, "演练令一号")
+    assert done.events[0].event.drill
+    back = scene.do(c.ProposeLevel(area=HUANGPU, level="normal", reason="演练结束，恢复常态值守")).id
+    scene.do(c.ConfirmLevel(area=HUANGPU, proposal_id=back), SECOND)
+    assert not scene.get("level", HUANGPU).drill

@@ -92,3 +92,36 @@ def test_the_digits_of_the_bundled_fonts_are_all_of_one_width() -> None:
 def test_the_fonts_come_with_their_licence() -> None:
     licence = Path(ROOT / "assets" / "fonts" / "OFL.txt").read_text(encoding="utf-8")
     assert "SIL OPEN FONT LICENSE Version 1.1" in licence
+
+
+KEY = re.compile(
+    r"""["'`](?P<key>(?:refused|invalid|notfound|conflict|forbidden|dead|why|card|console|wall|phone|problem|reason|access|page|link|ui|keys|time|map)\.[a-zA-Z0-9_.]+)["'`]"""
+)
+PREFIXES = ("page.lang_", "map.shapes")
+
+
+def test_every_key_that_the_code_says_is_in_the_catalogue() -> None:
+    known = TEXTS["zh-CN"].keys() | load_profile().texts("zh-CN").keys()
+    groups = {key.rpartition(".")[0] for key in known}
+    missing = set()
+    for folder, ending in (
+        ("dashboard", "py"),
+        ("datasource", "py"),
+        ("workers", "py"),
+        ("callbacks", "py"),
+        ("layouts", "*"),
+        ("assets", "js"),
+    ):
+        for file in (ROOT / folder).rglob(f"*.{ending}"):
+            if file.suffix not in (".py", ".js", ".html"):
+                continue
+            for found in KEY.finditer(file.read_text(encoding="utf-8")):
+                key = found["key"].rstrip(".")
+                if (
+                    key not in known
+                    and key not in groups
+                    and not key.startswith(PREFIXES)
+                    and not key.endswith((".html", ".js", ".py"))
+                ):
+                    missing.add((key, file.name))
+    assert missing == set()

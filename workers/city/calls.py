@@ -20,8 +20,10 @@ from workers.city.facts import S_HOTLINE, Fact
 from workers.city.hours import PROFILES, CityClock, share_at
 from workers.city.land import Land
 
-AT_PEAK_S = 28.0
-"""Mean time between two incidents in the busiest hour at scale 1 (s)."""
+AT_PEAK_S = 52.0
+"""Mean time between two incidents in the busiest hour at scale 1 (s): as many as one duty desk keeps up with."""
+QUIETEST = 0.4
+"""Share of the busiest hour that the night keeps: somebody may be looking then, too."""
 LASTS_MIN = {1: (40, 90), 2: (25, 60), 3: (14, 40), 4: (10, 26)}
 AGAIN = 0.13
 SECOND_SOURCE = 0.03
@@ -76,7 +78,7 @@ class Calls:
             rng = dice(self._seed, "call", at)
             # Thinning: draw at the rate of the busiest hour, keep what the hour allows.
             self._next = at + max(1, int(exponential(rng, AT_PEAK_S / self._scale) * 1000))
-            if rng.random() < share_at("city", at):
+            if rng.random() < max(QUIETEST, share_at("city", at)):
                 said += self._happens(at, at)
         while self._later and self._later[0][0] <= now:
             said.append(heapq.heappop(self._later)[2])

@@ -32,7 +32,7 @@ OTHER_ALARM_S: Range = (60, 420)
 AGAIN_S = 30
 """A thing that has been tried, or refused, is looked at again after this long."""
 
-KEEP_INCIDENTS, KEEP_OTHERS = 3, 6
+KEEP_INCIDENTS, KEEP_OTHERS = 3, 8
 """With so few alarms waiting, lesser incidents stay untaken, and other alarms unacknowledged."""
 REISSUES = 2
 GIVEN_KEPT = 2_000

@@ -186,3 +186,12 @@ def test_the_terminal_channel_says_what_the_gateway_says(centre, answer, outcome
     assert answers.asked == [("DP-1", 3, 1.5)]
     (entry,) = centre.stream.read({"outbox": "0-0"})["outbox"]
     assert b'"attempt":3' in entry.body
+
+
+def test_a_failed_attempt_is_over_and_its_job_coming_again_sends_nothing(centre, channel, delivery, order):
+    channel.answer = Outcome(ok=False, reason="not_connected")
+    delivery.deliver(order, 1)
+    channel.answer = Outcome(ok=True)
+    assert delivery.deliver(order, 1) == "stale"
+    centre.desk.do(c.ReissueOrder(order_id=order), c.Actor(role="worker", id="watch"))
+    assert delivery.deliver(order, 2) == "sent"

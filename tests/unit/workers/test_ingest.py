@@ -151,6 +151,57 @@ def test_a_buried_fact_can_be_sent_again_and_counts_then(centre):
     assert centre.letters() == []
 
 
+def test_a_letter_sent_again_twice_counts_once(centre):
+    centre.report(1, category="no such category")
+    worker = centre.ingest()
+    worker.step()
+    (letter,) = centre.letters()
+    fixed = letter.body.replace(b"no such category", b"fire")
+    again = type(letter)(**{f: getattr(letter, f) for f in letter.__struct_fields__} | {"body": fixed})
+    for _ in range(2):
+        facts.replay(again, centre.stream, centre.store, centre.clock)
+        centre.clock.advance(5_000)
+    worker.step()
+    assert len(centre.find("incident")) == 1
+
+
+def test_a_database_that_is_locked_for_long_buries_nothing(centre, monkeypatch):
+    from datasource.errors import Unavailable
+
+    locked = True
+    real = centre.store.transaction
+
+    def transaction():
+        nonlocal locked
+        if locked:
+            raise Unavailable("another writer has held the database for 5 s")
+        return real()
+
+    worker = centre.ingest()
+    worker.step()
+    centre.report(1)
+    monkeypatch.setattr(centre.store, "transaction", transaction)
+    for _ in range(module.STUCK_TRIES + 3):
+        with pytest.raises(Unavailable):
+            worker.step()
+    # The lock ends while a fact is being tried alone: between its own attempt and the attempt to bury it.
+    attempts = 0
+
+    def ends():
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise Unavailable("another writer has held the database for 5 s")
+        return real()
+
+    monkeypatch.setattr(centre.store, "transaction", ends)
+    with pytest.raises(Unavailable):
+        worker.step()
+    worker.step()
+    assert centre.letters() == []
+    assert len(centre.find("incident")) == 1
+
+
 def test_a_woken_writer_of_an_old_epoch_commits_nothing(centre):
     frozen, successor = centre.ingest("frozen"), centre.ingest("successor")
     frozen.step()
