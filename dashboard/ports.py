@@ -170,6 +170,9 @@ class Vault(Protocol):
     def open(self, key_id: str, box: str) -> dict[str, Any]:
         """Decrypt; raises NotFound('erased') when the key was destroyed."""
 
+    def case_of(self, key_id: str) -> str | None:
+        """Return the case a key belongs to; None when it was destroyed."""
+
     def erase(self, case: str) -> bool:
         """Destroy the key of a case; everything sealed under it is gone for good."""
 
@@ -191,6 +194,12 @@ class Stream(Protocol):
         self, stream: str, bodies: Sequence[bytes], *, ids: Sequence[str] | None = None, maxlen: int | None = None
     ) -> list[str]:
         """Append many in one round trip."""
+
+    def extend(self, stream: str, after: str, bodies: Sequence[bytes], ids: Sequence[str], *, maxlen: int | None = None) -> bool:
+        """Append entries with ids of our own if ``after`` is still the stream's last id, all or none.
+
+        False when it is not: somebody else wrote, or the transport lost what it had.
+        """
 
     def read(self, streams: dict[str, str], *, count: int = 500, block_ms: int | None = None) -> dict[str, list[Entry]]:
         """Read entries after the given ids; None blocks not at all."""

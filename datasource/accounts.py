@@ -382,6 +382,11 @@ class Accounts:
         with self._db.writing() as tx:
             self._log(tx, "refused_view", who, address, detail)
 
+    def note_erasure(self, subject: str, keys: int, by: str) -> None:
+        """Log that the personal data of a subject (an incident, a case) was erased."""
+        with self._db.writing() as tx:
+            self._log(tx, "erased", by, detail={"subject": subject, "keys": keys})
+
     def forget(self) -> None:
         """Empty the cache of this process."""
         with self._lock:

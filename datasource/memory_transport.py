@@ -55,6 +55,16 @@ class MemoryStream:
         given = ids or ["*"] * len(bodies)
         return [self.add(stream, body, id=id, maxlen=maxlen) for body, id in zip(bodies, given, strict=True)]
 
+    def extend(
+        self, stream: str, after: str, bodies: Sequence[bytes], ids: Sequence[str], *, maxlen: int | None = None
+    ) -> bool:
+        """Append entries if ``after`` is still the last id, all or none."""
+        with self._changed:
+            if self._last[stream] != _parse(after):
+                return False
+            self.add_many(stream, bodies, ids=ids, maxlen=maxlen)
+            return True
+
     def read(self, streams: dict[str, str], *, count: int = 500, block_ms: int | None = None) -> dict[str, list[Entry]]:
         """Read entries after the given ids."""
         until = time.monotonic() + (block_ms or 0) / 1000
@@ -148,6 +158,10 @@ class MemoryVault:
         if key_id not in self._keys:
             raise NotFound("erased")
         return sealing.unseal(self._keys[key_id], key_id, box)
+
+    def case_of(self, key_id: str) -> str | None:
+        """Return the case of a key, or None."""
+        return next((case for case, known in self._of_case.items() if known == key_id), None)
 
     def erase(self, case: str) -> bool:
         """Destroy the key of a case."""

@@ -27,6 +27,19 @@ SOCKET_TIMEOUT_S = 4.0
 LONGEST_BLOCK_MS = 3_000
 _OLD_ID = "equal or smaller than the target stream top item"
 
+# KEYS: the stream.  ARGV: the last id it must have, its longest length ('' for any), then id and body of each entry.
+_EXTEND = """
+local last = '0-0'
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local info = redis.call('XINFO', 'STREAM', KEYS[1])
+  for i = 1, #info, 2 do if info[i] == 'last-generated-id' then last = info[i + 1] end end
+end
+if last ~= ARGV[1] then return 0 end
+for i = 3, #ARGV, 2 do redis.call('XADD', KEYS[1], ARGV[i], 'b', ARGV[i + 1]) end
+if ARGV[2] ~= '' then redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[2]) end
+return 1
+"""
+
 
 def connect(url: str) -> Redis:
     """Return a client for ``redis://``, ``rediss://`` or ``unix://``; connects at the first command."""
@@ -55,6 +68,7 @@ class RedisStream:
 
     def __init__(self, client: Redis) -> None:
         self.client = client
+        self._extend = client.register_script(_EXTEND)
 
     def add(self, stream: str, body: bytes, *, id: str = "*", maxlen: int | None = None) -> str:
         """Append; '' when an explicit id is not newer than the last one.  ``maxlen`` is approximate."""
@@ -69,6 +83,15 @@ class RedisStream:
         pipeline = self.client.pipeline(transaction=False)
         _fill(pipeline, stream, bodies, ids, maxlen)
         return [_added(answer) for answer in pipeline.execute(raise_on_error=False)]
+
+    def extend(
+        self, stream: str, after: str, bodies: Sequence[bytes], ids: Sequence[str], *, maxlen: int | None = None
+    ) -> bool:
+        """Append entries if ``after`` is still the last id, all or none, in one script: nothing can come in between."""
+        arguments: list[Any] = [after, "" if maxlen is None else maxlen]
+        for id, body in zip(ids, bodies, strict=True):
+            arguments += (id, body)
+        return bool(self._extend(keys=[PREFIX + stream], args=arguments))
 
     def read(self, streams: dict[str, str], *, count: int = 500, block_ms: int | None = None) -> dict[str, list[Entry]]:
         """Read entries after the given ids; waits ``block_ms`` (at most 3 s) for the first one."""

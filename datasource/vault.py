@@ -20,6 +20,7 @@ from datasource.sql import tables as t
 from datasource.sql.database import Database
 
 _OF_CASE = select(t.case_key.c.key_id, t.case_key.c.wrapped).where(t.case_key.c.case_id == bindparam("case_id"))
+_CASE_OF = select(t.case_key.c.case_id).where(t.case_key.c.key_id == bindparam("key_id"))
 _BY_ID = select(t.case_key.c.wrapped).where(t.case_key.c.key_id == bindparam("key_id"))
 
 
@@ -44,6 +45,11 @@ class SqlVault:
         if wrapped is None:
             raise NotFound("erased")
         return sealing.unseal(sealing.unwrap(self._master, key_id, bytes(wrapped)), key_id, box)
+
+    def case_of(self, key_id: str) -> str | None:
+        """Return the case of a key; None when it was destroyed."""
+        with self._database.reading() as connection:
+            return connection.execute(_CASE_OF, {"key_id": key_id}).scalar()
 
     def erase(self, case: str) -> bool:
         """Destroy the key of a case; False when it has none."""

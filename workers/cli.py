@@ -158,6 +158,20 @@ def letters(
             console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
+@cli.command()
+def erase(
+    id: Annotated[str, typer.Argument(help="An incident (INC-…), a case (DS-…) or a dead letter.")],
+) -> None:
+    """Forget the persons of a case for good: their key is destroyed, everything else stays."""
+    with _said_plainly():
+        settings = load_running()
+        from workers import erasing
+
+        keys = erasing.erase(settings, id)
+        said = f"erased, {keys} key{'s' if keys > 1 else ''} destroyed" if keys else "nothing to erase"
+        Console().print(f"{id}: {said}", highlight=False)
+
+
 @cli.command(name="prepare", hidden=True)
 def prepare_command() -> None:
     """Make the instance ready to start (called by ``muster up``); prints JSON."""

@@ -1,9 +1,10 @@
 """Carries what SQL has committed to everybody who follows: changes, signs of life, and the wake-up of delivery.
 
 The event table is the outbox: this loop reads it by position and nothing is lost when it dies between two steps.  An
-entry of ``changes`` has its event's position as id, so publishing twice is refused by Redis itself; a delivery asked for
-twice is claimed once.  After Redis lost everything, the last events are published again, further back than any hub can
-be, and every order that still waits is put into its queue again.
+entry of ``changes`` has its event's position as id and is appended only behind the entry we wrote last, so publishing
+twice is refused by Redis itself, and so is going on after Redis lost something; a delivery asked for twice is claimed
+once.  After Redis lost everything, the last events are published again, further back than any hub can be, and every
+order that still waits is put into its queue again.
 """
 
 import time
@@ -40,6 +41,8 @@ class Relay:
         self._clock = clock
         self._lease = lease
         self._cursor: int | None = None
+        self._tail = "0-0"
+        self._asked = 0
         self._vitals: dict[str, int] = {}
         self._vitals_at = 0.0
         self._check_at = 0.0
@@ -65,18 +68,21 @@ class Relay:
         return 0.0 if busy else POLL_S
 
     def _find_cursor(self) -> None:
-        """Go on after the stream's last id; when that lies behind us, Redis lost what we had published."""
-        last = _position(self._stream.last_id(CHANGES))
-        if self._cursor is not None and last == self._cursor:
+        """Go on after the stream's last id; when that is not what we wrote last, Redis lost what we had published."""
+        last = self._stream.last_id(CHANGES)
+        if self._cursor is not None and last == self._tail:
             return
-        if last > self._store.head():
+        head = self._store.head()
+        if _position(last) > head:
             # Another history: the database was restored from a backup, or is a new one. Its events must get through.
             log.warning("changes are ahead of the database", found=last)
             self._stream.forget(CHANGES)
-            last = 0
+            last = "0-0"
         elif self._cursor is not None:
-            log.warning("changes were lost", published=self._cursor, found=last)
-        self._cursor = last or max(0, self._store.head() - REWIND)
+            log.warning("changes were lost", published=self._tail, found=last)
+        self._tail = last
+        self._cursor = _position(last) or max(0, head - REWIND)
+        self._asked = head
         self._vitals = {}
         self._ask_again()
 
@@ -90,10 +96,13 @@ class Relay:
             events = reader.events(self._cursor, limit=READ)
         # First the wake-up, then the entry that moves the cursor: dying in between asks twice, never not at all.
         for recorded in events:
-            self._wake(recorded)
-        self._stream.add_many(
-            CHANGES, [_encode(r) for r in events], ids=[f"{r.position}-0" for r in events], maxlen=KEEP_CHANGES
-        )
+            if recorded.position > self._asked:
+                self._wake(recorded)
+        ids = [f"{r.position}-0" for r in events]
+        if not self._stream.extend(CHANGES, self._tail, [_encode(r) for r in events], ids, maxlen=KEEP_CHANGES):
+            self._find_cursor()
+            return True
+        self._tail = ids[-1]
         self._cursor = events[-1].position
         self.lag = max(0, self._clock.now() - events[-1].recorded_at)
         return True

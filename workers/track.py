@@ -1,10 +1,13 @@
 """Keeps where units are: the latest believed fix of each, and a thinned track, in the position store.
 
+Only of units on duty: where somebody is after work is nobody's business.
+
 The stream of positions is read whole and folded with the domain's rule; once a second what changed is written in one
 go.  Reading a minute of it again after a restart is harmless, because an old fix changes nothing.
 """
 
 import time
+from collections import deque
 
 import msgspec
 import structlog
@@ -22,6 +25,8 @@ FLUSH_S = 1.0
 RETENTION_MS = 60_000
 UNITS_AGAIN_S = 30.0
 UNKNOWN_AGAIN_S = 2.0
+OFF_DUTY_AGAIN_S = 5.0
+EARLY_KEPT = 50_000
 
 THIN_AFTER_MS = 10_000
 THIN_DISTANCE_M = 20.0
@@ -45,7 +50,8 @@ class Tracker:
         self._cursor: str | None = None
         self._tracks: dict[str, Track] = {}
         self._kept: dict[str, Fix] = {}
-        self._units: set[str] = set()
+        self._on_duty: dict[str, bool] = {}
+        self._early: deque[Fix] = deque(maxlen=EARLY_KEPT)
         self._units_at = 0.0
         self._changed: dict[str, Fix] = {}
         self._thinned: list[Fix] = []
@@ -83,14 +89,19 @@ class Tracker:
         self._kept = dict(stored)
         self._changed.clear()
         self._thinned.clear()
+        self._early.clear()
         self._learn_units()
         # We trim to a minute ourselves, so there is more only when nobody was tracking; then all of it is wanted.
         self._cursor = "0-0"
 
     def _learn_units(self) -> None:
         with self._store.reading() as reader:
-            self._units = {unit.id for unit in reader.find("unit")}
+            self._on_duty = {unit.id: unit.on_duty for unit in reader.find("unit")}
         self._units_at = time.monotonic()
+        early, self._early = self._early, deque(maxlen=EARLY_KEPT)
+        for fix in early:
+            if self._on_duty.get(fix.unit_id):
+                self._believe(fix)
 
     def _fold(self, body: bytes) -> None:
         try:
@@ -100,29 +111,36 @@ class Tracker:
             return
         if source and not source.startswith("unit:"):
             self._seen[source] = max(received_at, self._seen.get(source, 0))
-        tracks = self._tracks
         for fix in fixes:
-            unit_id = fix.unit_id
-            if unit_id not in self._units and not self._known(unit_id):
-                continue
-            before = tracks.get(unit_id)
-            after = accept(before, fix)
-            if after is None:
-                continue
-            tracks[unit_id] = after
-            if after.fix is fix:
-                self._changed[unit_id] = fix
-                self._thin(fix)
+            if self._on_duty.get(fix.unit_id) or self._now_on_duty(fix):
+                self._believe(fix)
 
-    def _known(self, unit_id: str) -> bool:
-        """Ask SQL about a unit we have not heard of, but not more often than every two seconds."""
-        if time.monotonic() - self._units_at > UNKNOWN_AGAIN_S:
+    def _believe(self, fix: Fix) -> None:
+        unit_id = fix.unit_id
+        after = accept(self._tracks.get(unit_id), fix)
+        if after is None:
+            return
+        self._tracks[unit_id] = after
+        if after.fix is fix:
+            self._changed[unit_id] = fix
+            self._thin(fix)
+
+    def _now_on_duty(self, fix: Fix) -> bool:
+        """Ask SQL about a unit that we do not know, or know to be off duty, but only every few seconds.
+
+        What it said is held until then: its registration or its going on duty may still be on the way.
+        """
+        unit_id = fix.unit_id
+        pause_s = OFF_DUTY_AGAIN_S if unit_id in self._on_duty else UNKNOWN_AGAIN_S
+        if time.monotonic() - self._units_at > pause_s:
             self._learn_units()
-        if unit_id in self._units:
+        if self._on_duty.get(unit_id):
             return True
-        if unit_id not in self.unknown and len(self.unknown) < 1000:
-            log.warning("position of an unknown unit", unit=unit_id)
-        self.unknown[unit_id] = self.unknown.get(unit_id, 0) + 1
+        self._early.append(fix)
+        if unit_id not in self._on_duty:
+            if unit_id not in self.unknown and len(self.unknown) < 1000:
+                log.warning("position of an unknown unit", unit=unit_id)
+            self.unknown[unit_id] = self.unknown.get(unit_id, 0) + 1
         return False
 
     def _thin(self, fix: Fix) -> None:

@@ -53,6 +53,7 @@
         covers: () => this.frame.covers(),
         names: (view) => this.base.boxes(view),
         avoid: (view) => this.avoid(view),
+        stems: () => this.markBoxes || [],
       }).addTo(map);
       this.listen();
       if (this.options.interactive) this.listenToPointer();

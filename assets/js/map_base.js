@@ -70,6 +70,7 @@
         name.w = name.node.offsetWidth;
         name.h = name.node.offsetHeight;
         Object.assign(name, muster.mapSpread.nameSpot({ x, y, w: name.w, h: name.h }, taken));
+        taken.push({ x: x + name.dx - name.w / 2, y: y + name.dy - name.h / 2, w: name.w, h: name.h });
         name.node.style.setProperty("--dx", `${name.dx}px`);
         name.node.style.setProperty("--dy", `${name.dy}px`);
       }

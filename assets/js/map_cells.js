@@ -7,6 +7,8 @@
      two limits, so that the picture does not jump between the two ways. While counting, cells of a few stay single. */
   const CROWD = 9, FEW = 3, COUNT_ABOVE = 0.25, SINGLE_BELOW = 0.15;
 
+  const ASIDE = [0, 0.25, 0.5, 0.75, 1]; // places for a number that cannot stand in the middle, in shares of its cell
+
   const STALE = 2, LOST = 3; // age classes of map_shapes.js
 
   /** Say whether to count, given the share of idle units in crowded cells and whether we count now. */
@@ -87,7 +89,7 @@
         const x = Math.min(Math.max(this.sumX[i] / n[i], x0 + edge), x0 + side - edge);
         const y = Math.min(Math.max(this.sumY[i] / n[i], y0 + edge), y0 + side - edge);
         const w = (11 + 8 * String(n[i]).length) * scale, h = 21 * scale;
-        const spot = this._clear(x, y, x0 + edge, y0 + edge, side - 2 * edge, w, h, near[i] || []);
+        const spot = this._clear(x, y, x0 + side * 0.1, y0 + side * 0.1, side * 0.8, w, h, near[i] || []);
         this._put(near, { x: spot.x - w / 2, y: spot.y - h / 2, w, h });
         see(i, spot.x, spot.y, n[i]);
       }
@@ -100,7 +102,7 @@
       return near;
     }
     _put(near, box) {
-      const reach = this.side * 0.2; // a number may stand out of its cell a little
+      const reach = this.side * 0.3; // a number may stand out of its cell a little
       const col = (x) => Math.min(this.cols - 1, Math.max(0, Math.floor((x + this.shiftX) / this.side)));
       const row = (y) => Math.min(this.rows - 1, Math.max(0, Math.floor((y + this.shiftY) / this.side)));
       if (!this.cols || !this.rows) return;
@@ -113,8 +115,8 @@
       const hits = (px, py) => boxes.some((b) => px - w / 2 < b.x + b.w && b.x < px + w / 2 && py - h / 2 < b.y + b.h && b.y < py + h / 2);
       if (!boxes.length || !hits(x, y)) return { x, y };
       let best = { x, y }, near = Infinity;
-      for (const fx of [0, 0.5, 1])
-        for (const fy of [0, 0.5, 1]) {
+      for (const fx of ASIDE)
+        for (const fy of ASIDE) {
           const px = left + fx * room, py = top + fy * room, d = (px - x) ** 2 + (py - y) ** 2;
           if (d < near && !hits(px, py)) {
             near = d;

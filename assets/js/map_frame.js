@@ -22,7 +22,7 @@
       this.say = say;
       this.head = el("div", "map-head", box);
       this.mark = el("span", "map-head-mark", this.head);
-      this.line = el("span", "map-head-text", this.head);
+      this.line = el("span", "map-head-text parts", this.head);
       this.legend = el("ul", "map-legend", box);
       for (const activity of LEGEND) this._row(muster.svg.glyph(`unit-${activity}`), say(`activity.${activity}`));
       this._row(el("span", "map-legend-stale"), say("map.legend_stale"));
@@ -49,7 +49,7 @@
       if (stats.lost) parts.push(this.say("map.lost", { n: stats.lost }));
       parts.push("WGS-84");
       if (ground !== undefined) parts.push(this.say(ground ? "map.ground" : "map.no_ground"));
-      setText(this.line, parts.join(" · "));
+      muster.rows.setParts(this.line, parts.join(" · "));
       if (this.box.dataset.link === link && this.mark.firstChild) return;
       this.box.dataset.link = link;
       this.mark.replaceChildren(muster.svg.glyph(STATES[link]));

@@ -1,6 +1,6 @@
 /* Incidents and camera alerts on the map: a few hundred DOM markers, kept by id. A marker is moved and restyled, never
    replaced, so focus, hover and a running ring survive every update. Where they would hide one another they stand a
-   little aside, tied to their place by a stem (map_spread.js). */
+   little aside (map_spread.js), and a line leads to their place (map_over.js). */
 (function (root) {
   "use strict";
   const muster = (root.muster = root.muster || {});
@@ -70,9 +70,6 @@
         mark.place = place;
         mark.body.style.setProperty("--dx", `${dx}px`);
         mark.body.style.setProperty("--dy", `${dy}px`);
-        mark.stem.style.width = `${Math.round(Math.hypot(dx, dy))}px`;
-        mark.stem.style.rotate = `${Math.atan2(dy, dx)}rad`;
-        mark.stem.hidden = !dx && !dy;
       }
       const text = more ? `+${more}` : "";
       if (mark.more.textContent !== text) mark.more.textContent = text;
@@ -122,11 +119,8 @@
     }
 
     _make(kind, card, key) {
-      const whole = document.createElement("span");
-      const stem = Object.assign(document.createElement("span"), { className: "map-mark-stem", hidden: true });
       const body = document.createElement("span");
       body.className = `map-mark map-mark-${kind}`;
-      whole.append(stem, body);
       if (kind === "camera_alert") {
         const camera = document.createElement("span");
         camera.className = "map-mark-camera";
@@ -135,7 +129,7 @@
       }
       body.appendChild(Object.assign(document.createElement("span"), { className: "map-mark-glyph" }));
       const more = body.appendChild(Object.assign(document.createElement("span"), { className: "map-mark-more" }));
-      const icon = root.L.divIcon({ className: "map-mark-anchor", html: whole, iconSize: [0, 0] });
+      const icon = root.L.divIcon({ className: "map-mark-anchor", html: body, iconSize: [0, 0] });
       const marker = root.L.marker(card.at, { icon, pane: this.pane, keyboard: this.interactive, interactive: this.interactive, riseOnHover: true });
       marker.addTo(this.map);
       if (this.interactive) {
@@ -144,7 +138,7 @@
           muster.select({ kind, id: card.id }, "map");
         });
       }
-      const mark = { kind, id: String(card.id), marker, body, stem, more, lat: card.at[0], lon: card.at[1] };
+      const mark = { kind, id: String(card.id), marker, body, more, lat: card.at[0], lon: card.at[1] };
       this.known.set(key, mark);
       return mark;
     }

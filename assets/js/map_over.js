@@ -8,7 +8,8 @@
   const RANKS = [[4, 20], [3, 30], [2, 40], [1, 45], [0, 50]]; // lost, awaiting, en route, accepted, on scene
 
   class Over {
-    /** `feed`: {say, labels() → incidents and the like, covers() → boxes no label may lie under, withLabels}. */
+    /** `feed`: {say, labels() → incidents and the like, covers() → boxes no label may lie under, names(view) → boxes it
+     *  should not, stems() → {lat, lon, dx, dy} of marks, withLabels}. */
     constructor(feed, scene, roster, ink) {
       Object.assign(this, { feed, scene, roster, ink, selected: null });
       this.sides = new Map();
@@ -29,6 +30,7 @@
       ctx.setTransform(k, 0, 0, k, 0, 0);
       this._uncertainty(ctx, view, units, now);
       this._selection(ctx);
+      this._stems(ctx, view);
       if (this.feed.withLabels) this._labels(ctx, view, units, now, t);
       ctx.setTransform(1, 0, 0, 1, 0, 0);
     }
@@ -77,6 +79,7 @@
     _labels(ctx, view, units, now, t) {
       if (t - this.chosenAt >= PLACE_EVERY_MS) this._choose(view, units, now, t);
       const { scene } = this, k = this.ink.k;
+      const boxes = new Map();
       for (const label of this.shown) {
         if (label.slot === undefined) {
           label.x = label.mx * view.world - view.left + label.dx;
@@ -86,10 +89,28 @@
           label.x = scene.x[label.slot];
           label.y = scene.y[label.slot];
         }
-        const box = muster.mapLabels.boxAt(label.side, label);
-        if (label.side.dx !== undefined) this._leader(ctx, label, box);
+        boxes.set(label, muster.mapLabels.boxAt(label.side, label));
+      }
+      for (const [label, box] of boxes) if (label.side.dx !== undefined) this._leader(ctx, label, box);
+      for (const [label, box] of boxes) {
         ctx.drawImage(label.image, Math.round(box.x * k) / k, Math.round(box.y * k) / k, label.w, label.h);
         this._drew(box.x, box.y, label.w, label.h);
+      }
+    }
+
+    /* From the places of the marks that stand aside to the marks. */
+    _stems(ctx, view) {
+      const { mercX, mercY } = muster.mapScene, q = this.ink.scale;
+      for (const m of this.feed.stems ? this.feed.stems() : []) {
+        if (!m.dx && !m.dy) continue;
+        const x = mercX(m.lon) * view.world - view.left, y = mercY(m.lat) * view.world - view.top;
+        if (x < -80 * q || y < -80 * q || x > view.w + 80 * q || y > view.h + 80 * q) continue;
+        this._leader(ctx, { x, y }, { x: x + m.dx, y: y + m.dy, w: 0, h: 0 });
+        ctx.beginPath();
+        ctx.arc(x, y, 2.6 * q, 0, 2 * Math.PI);
+        ctx.fillStyle = this.ink.colours.t2;
+        ctx.fill();
+        this._drew(x - 3 * q, y - 3 * q, 6 * q, 6 * q);
       }
     }
 

@@ -10,6 +10,13 @@
     if (node.textContent !== text) node.textContent = text;
   }
 
+  /** Write a line of parts between dots, each in a span: where the line is too long CSS leaves out whole parts (.parts). */
+  function setParts(node, line) {
+    if (node.dataset.line === line) return;
+    node.dataset.line = line;
+    node.replaceChildren(...line.split(" · ").map((text) => Object.assign(document.createElement("span"), { textContent: text })));
+  }
+
   function setAttribute(node, name, value) {
     if (value === null || value === undefined || value === false) node.removeAttribute(name);
     else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, String(value));
@@ -109,5 +116,5 @@
     return capacity(container.clientHeight, row, columns);
   }
 
-  muster.rows = { render, capacity, fit, room, setText, setAttribute, setGlyph };
+  muster.rows = { render, capacity, fit, room, setText, setParts, setAttribute, setGlyph };
 })(typeof window === "undefined" ? globalThis : window);

@@ -121,13 +121,13 @@
     tiles(c) {
       for (const node of this.page.querySelectorAll("[data-tile]")) {
         const t = muster.wallView.tile(node.dataset.tile, c);
-        const { setText, setAttribute, setGlyph } = muster.rows;
+        const { setText, setParts, setAttribute, setGlyph } = muster.rows;
         setAttribute(node, "data-state", t.state);
         setAttribute(node, "data-edge", t.edge || null);
         const at = (name) => node.querySelector(`.kpi-${name}`);
         setText(at("value"), t.value);
         setText(at("unit"), t.unit);
-        this.parts(at("sub"), t.sub);
+        setParts(at("sub"), t.sub);
         setGlyph(at("glyph"), t.glyph);
         setText(at("age-text"), t.age);
         setGlyph(at("age-mark"), t.state === "late" ? "state-late" : "");
@@ -138,13 +138,6 @@
           spark.innerHTML = t.hours && t.hours.length ? muster.svg.spark(t.hours) : "";
         }
       }
-    }
-
-    /** Write a line of parts between dots; one that does not fit is left out whole (CSS). */
-    parts(node, line) {
-      if (node.dataset.line === line) return;
-      node.dataset.line = line;
-      node.replaceChildren(...line.split(" · ").map((text) => Object.assign(document.createElement("span"), { textContent: text })));
     }
 
     /** Show what fits of `models` in the list `name`; the rest is counted below it. `total` may exceed the models given. */

@@ -195,8 +195,11 @@
     }, () => {});
   }
 
+  /** Browsers let a page sound and vibrate only once somebody has touched it. */
+  const touched = () => (navigator.userActivation ? navigator.userActivation.hasBeenActive : audio !== null);
+
   function ring() {
-    if (navigator.vibrate) navigator.vibrate([400, 200, 400, 200, 400]);
+    if (navigator.vibrate && touched()) navigator.vibrate([400, 200, 400, 200, 400]);
     if (!audio) return;
     for (const [i, hertz] of [880, 1175, 880].entries()) {
       const tone = audio.createOscillator();
@@ -284,7 +287,7 @@
     show("actions", Boolean(task));
     show("others", others > 0);
     text("others", t("phone.others", { n: others }));
-    const warning = !window.isSecureContext ? "insecure" : located;
+    const warning = !touched() ? "silent" : !window.isSecureContext ? "insecure" : located;
     show("warn", duty && Boolean(warning));
     if (warning) text("warn", t(`phone.warn_${warning}`));
     if (task) drawTask(task);

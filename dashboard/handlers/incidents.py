@@ -52,7 +52,9 @@ def _open(
         reporter=reporter,
     )
     state = d.record("incident", number, None, [opened], area=d.area_of(area, place))
-    raise_alarm(d, UNTAKEN, f"incident:{number}", sev, state.area, title=state.title, place=place, drill=state.drill)
+    raise_alarm(
+        d, UNTAKEN, f"incident:{number}", sev, state.area, title=state.title, place=state.place, drill=state.drill
+    )
     return state
 
 

@@ -56,15 +56,16 @@ def routes(desk: Desk) -> list[Route]:
     ]
     made = []
     for path, method, handler in listed:
-        # Sources post camera alerts at the same address; everything else we answer alone, another method included.
-        methods = ["GET"] if path == "/camera-alerts" else ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-        made.append(Route(PREFIX + path, _endpoint(handler, method), methods=methods))
+        allow = {"GET": "GET, HEAD"}.get(method, method)
+        methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+        if path == "/camera-alerts":  # where sources post theirs: everything else is answered here, as everywhere
+            methods.remove("POST")
+            allow = "GET, HEAD, POST"
+        made.append(Route(PREFIX + path, _endpoint(handler, method, allow), methods=methods))
     return made
 
 
-def _endpoint(handler: Handler, method: str) -> Callable[[Request], Awaitable[Response]]:
-    allow = "GET, HEAD" if method == "GET" else method
-
+def _endpoint(handler: Handler, method: str, allow: str) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         actor: Actor | None = getattr(request.state, "actor", None)
         lang = getattr(request.state, "lang", DEFAULT)

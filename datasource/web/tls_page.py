@@ -12,7 +12,7 @@ import segno
 from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from dashboard.i18n import catalogue, negotiate
+from dashboard.i18n import catalogue
 from datasource.addresses import local_ipv4
 from datasource.settings import Settings
 from datasource.tls import authority_path
@@ -27,7 +27,7 @@ def mount_tls_page(app: FastAPI, settings: Settings) -> None:
 
     @app.get("/tls", include_in_schema=False)
     async def page(request: Request) -> HTMLResponse:
-        lang = request.cookies.get("lang") or negotiate(request.headers.get("accept-language", ""))
+        lang = request.state.lang
         texts = catalogue(lang)
         address = f"{phone_address(settings)}/tls"
         body = env.get_template("tls.html").render(

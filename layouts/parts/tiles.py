@@ -31,7 +31,7 @@ def tile(name: str, label: str) -> html.Div:
                 ],
                 className="kpi-body",
             ),
-            html.Div(className="kpi-sub"),
+            html.Div(className="kpi-sub parts"),
         ],
         className="kpi",
         role="group",

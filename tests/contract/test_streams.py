@@ -151,3 +151,16 @@ def test_under_asyncio_a_stream_does_the_same(redis_server: RedisServer) -> None
         await stream.aclose()
 
     asyncio.run(scene())
+
+
+def test_a_stream_is_extended_only_behind_the_id_we_know(stream: Any) -> None:
+    assert stream.extend("changes", "0-0", [b"a", b"b"], ["5-0", "6-0"])
+    assert not stream.extend("changes", "5-0", [b"c"], ["7-0"])
+    assert stream.extend("changes", "6-0", [b"c"], ["7-0"], maxlen=100)
+    assert bodies(stream.read({"changes": "0-0"}), "changes") == [b"a", b"b", b"c"]
+    wipe(stream)
+    assert not stream.extend("changes", "7-0", [b"d"], ["8-0"])
+    assert stream.last_id("changes") == "0-0"
+    assert stream.extend("changes", "0-0", [b"d"], ["8-0"])
+    stream.forget("changes")
+    assert stream.last_id("changes") == "0-0"

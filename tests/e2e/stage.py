@@ -155,15 +155,15 @@ class District:
         """Send a fact as a source of this district; it has to be accepted."""
         if source not in self._tokens:
             self._tokens[source] = self.centre.accounts.add_source_token(source, self.area)
-        said = self.muster.post(path, body, token=self._tokens[source])
+        key = {"Idempotency-Key": f"{source}-{self.area}-{next(self._numbers)}"}
+        said = self.muster.post(path, body, token=self._tokens[source], headers=key)
         assert said.status == 202, said
         return dict(said.json())
 
     def report(self, title: str, *, severity: int = 1, category: str = "fire", **more: Any) -> None:
         """Report something, as the police call centre does."""
         where = {"area": self.area, "lat": self.lat, "lon": self.lon, "place_name": "解放路 18 号"}
-        key = f"{self.area}-{next(self._numbers)}"
-        what = {"category": category, "severity": severity, "title": title, "occurred_at": now(), "event_id": key}
+        what = {"category": category, "severity": severity, "title": title, "occurred_at": now()}
         self.post("/reports", {**what, **where, **more})
 
     def incident(self, title: str, **more: Any) -> str:
@@ -171,7 +171,9 @@ class District:
         self.report(title, **more)
         return self.card("incident", lambda one: one["title"] == title)["id"]
 
-    def unit(self, name: str, *, north_m: float = 800, on_duty: bool = True, capabilities: tuple[str, ...] = ("fire",)) -> str:
+    def unit(
+        self, name: str, *, north_m: float = 800, on_duty: bool = True, capabilities: tuple[str, ...] = ("fire",)
+    ) -> str:
         """Register a unit that stands some metres north of where reports come from; returns its id."""
         unit_id = f"U-{self.area}-{next(self._numbers)}"
         lat = self.lat + north_m / 111_195
@@ -201,9 +203,14 @@ class District:
 
     def card(self, kind: str, question: Callable[[dict[str, Any]], Any], limit_s: float = 10.0) -> dict[str, Any]:
         """Wait for a card that answers the question, and return it."""
-        return wait_for(
-            lambda: next((one for one in self.cards(kind).values() if question(one)), None), limit_s, what=f"a card: {kind}"
-        ) or {}
+        return (
+            wait_for(
+                lambda: next((one for one in self.cards(kind).values() if question(one)), None),
+                limit_s,
+                what=f"a card: {kind}",
+            )
+            or {}
+        )
 
     def history(self, subject: str) -> list[str]:
         """Return the kinds of all events about a subject (``order:…``), oldest first."""
@@ -286,7 +293,9 @@ class Page:
         """Press what is visible under a selector, as soon as it can be pressed."""
 
         def pressed() -> bool:
-            found = next(n for n in self.driver.find_elements(By.CSS_SELECTOR, selector) if n.is_displayed() and n.is_enabled())
+            found = next(
+                n for n in self.driver.find_elements(By.CSS_SELECTOR, selector) if n.is_displayed() and n.is_enabled()
+            )
             found.click()
             return True
 
@@ -308,7 +317,9 @@ class Page:
 
     def text(self, selector: str) -> str:
         """Return the text of the first element of a selector, or ''."""
-        return str(self.js("const n = document.querySelector(arguments[0]); return n ? n.textContent.trim() : ''", selector))
+        return str(
+            self.js("const n = document.querySelector(arguments[0]); return n ? n.textContent.trim() : ''", selector)
+        )
 
     def part(self, name: str) -> str:
         """Return the text of a part of the screen."""
@@ -397,7 +408,11 @@ class Screen(Page):
 
     def faded(self) -> bool:
         """Say whether the colours have gone from everything that lives."""
-        return bool(self.js("return [...document.querySelectorAll('.fades')].every((n) => getComputedStyle(n).filter.includes('saturate'))"))
+        return bool(
+            self.js(
+                "return [...document.querySelectorAll('.fades')].every((n) => getComputedStyle(n).filter.includes('saturate'))"
+            )
+        )
 
     def ids(self, kind: str) -> list[str]:
         """Return the ids of the cards the page knows of a kind."""
@@ -422,7 +437,12 @@ class Wall(Screen):
 
     def source(self, id: str) -> str:
         """Return the age class of a source in the footer: live, late, stale, lost or unknown."""
-        shown = str(self.js("const n = document.querySelector(`[data-key='source:${arguments[0]}']`); return n ? n.className : ''", id))
+        shown = str(
+            self.js(
+                "const n = document.querySelector(`[data-key='source:${arguments[0]}']`); return n ? n.className : ''",
+                id,
+            )
+        )
         return shown.partition("foot-item foot-")[2]
 
 
@@ -507,7 +527,9 @@ class Phone(Page):
 
     def slide(self) -> None:
         """Drag the slider to its end with a finger."""
-        box = self.js("const b = document.getElementById('slide-input').getBoundingClientRect(); return [b.left, b.right, b.top + b.height / 2]")
+        box = self.js(
+            "const b = document.getElementById('slide-input').getBoundingClientRect(); return [b.left, b.right, b.top + b.height / 2]"
+        )
         left, right, y = box
         for number, x in enumerate((left + 20, *(left + (right - left) * part / 5 for part in range(1, 5)), right - 2)):
             kind = "touchMove" if number else "touchStart"

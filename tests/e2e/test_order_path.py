@@ -18,11 +18,9 @@ def test_a_report_becomes_an_order_that_a_unit_carries_out_while_everyone_watche
     wall.wait(lambda: wall.row("alarms-rows", "仓库起火"), SOON_S, "the report on the wall")
     wall.wait(lambda: wall.counter("unacked") == "1", SOON_S, "the counter of alarms")
 
-    console.press("j")
-    incident = console.wait(console.chosen, what="the incident to be selected")
-    console.wait(lambda: console.candidates() == [unit], what="the unit to be recommended")
-    console.press("d")
+    console.press("j", "d")  # D need not wait for the recommendation to come
     console.wait(lambda: console.aims_at() == unit, what="the focus on the unit")
+    incident = console.chosen()
     console.press(ENTER)
     phone.wait(lambda: phone.step() == "已派" and phone.rings(), SOON_S, "the order to ring on the phone")
     assert phone.text("#title") == "仓库起火"
@@ -33,7 +31,11 @@ def test_a_report_becomes_an_order_that_a_unit_carries_out_while_everyone_watche
         assert phone.text("#next") == button
         phone.tap("#next")
         console.wait(lambda step=step: has_time(console.steps(order), step), SOON_S, f"{step} on the console")
-    wall.wait(lambda: "1 组到场" in wall.rows("alarms-rows")[f"alarm:incident_untaken:incident:{incident}"], SOON_S, "that on the wall")
+    wall.wait(
+        lambda: "1 组到场" in wall.rows("alarms-rows")[f"alarm:incident_untaken:incident:{incident}"],
+        SOON_S,
+        "that on the wall",
+    )
     phone.wait(lambda: phone.shown("#slide"), what="the slider")
     phone.slide()
     console.wait(lambda: has_time(console.steps(order), "完成"), SOON_S, "完成 on the console")
@@ -65,7 +67,9 @@ def test_what_is_done_without_a_connection_arrives_once_and_in_order(district):
     assert "接单" not in console.steps(order)
 
     phone.cut(off=False)
-    phone.wait(lambda: phone.text("#link").startswith("● 在线") and "已保存" not in phone.text("#link"), what="all sent")
+    phone.wait(
+        lambda: phone.text("#link").startswith("● 在线") and "已保存" not in phone.text("#link"), what="all sent"
+    )
     console.wait(lambda: has_time(console.steps(order), "出发"), SOON_S, "出发 on the console")
     said = [kind for kind in district.history(f"order:{order}") if kind in ("order.accepted", "order.en_route")]
     assert said == ["order.accepted", "order.en_route"]
@@ -115,7 +119,9 @@ def test_an_order_nobody_answers_rings_at_the_console_and_on_the_wall_until_some
     order = console.send(unit)
     phone.wait(lambda: phone.shown("#limit"), what="the limit on the phone")
     for page, part in ((console, "queue-rows"), (wall, "alarms-rows")):
-        page.wait(lambda page=page, part=part: page.row(part, "指令未回执 · 白云一组"), 3 + SOON_S, f"the alarm in {part}")
+        page.wait(
+            lambda page=page, part=part: page.row(part, "指令未回执 · 白云一组"), 3 + SOON_S, f"the alarm in {part}"
+        )
     assert now() - sent_at >= 3000, "the limit of this centre is 3 s"
     console.wait(lambda: "超时" in console.rows("order-rows")[f"order:{order}"], SOON_S, "the order to be marked")
     phone.wait(lambda: "回执超时" in phone.text("#limit"), what="the phone to say that it is late")
@@ -127,6 +133,23 @@ def test_an_order_nobody_answers_rings_at_the_console_and_on_the_wall_until_some
     console.press("j", "a")
     for page, part in ((console, "queue-rows"), (wall, "alarms-rows")):
         page.wait(lambda page=page, part=part: not page.row(part, "指令未回执"), SOON_S, f"the alarm to leave {part}")
+
+
+def test_a_better_unit_that_comes_up_does_not_slip_under_the_finger(district):
+    far = district.unit("远处一组", north_m=3000)
+    console = district.console()
+    incident = district.incident("阳台起火", external_ref="call-1")
+    console.choose(incident)
+    console.wait(lambda: console.candidates() == [far], what="the recommendation")
+    console.press("d")
+    console.wait(lambda: console.aims_at() == far, what="the focus on the unit")
+
+    near = district.unit("近处一组", north_m=200)
+    district.report("阳台起火", external_ref="call-1", text="火势变大")
+    console.wait(lambda: console.candidates() == [near, far], what="the nearer unit to be recommended")
+    assert console.aims_at() == far
+    console.press(ENTER)
+    assert district.card("order", lambda one: one["incident"] == incident)["unit"] == far
 
 
 def test_two_commanders_reach_for_one_incident_and_one_of_them_has_it(district):
@@ -185,7 +208,9 @@ def test_a_report_is_taken_at_the_console_by_keyboard_and_who_called_stays_secre
     for secret in (caller, "13800138000"):
         assert secret not in wall.driver.page_source
         assert secret not in console.driver.page_source
-        assert secret not in console.js("return [...document.querySelectorAll('input, textarea')].map((n) => n.value).join()")
+        assert secret not in console.js(
+            "return [...document.querySelectorAll('input, textarea')].map((n) => n.value).join()"
+        )
         for view in ("wall", "console"):
             assert secret not in str(district.picture(view))
 
@@ -195,7 +220,9 @@ def pair_by_hand(console, unit):
     console.go("/")
     console.driver.find_element("name", "unit_id").send_keys(unit)
     console.tap("form[action='/pair'] button")
-    link = console.wait(lambda: console.driver.find_element("id", "pair-link").get_attribute("href"), what="the pairing link")
+    link = console.wait(
+        lambda: console.driver.find_element("id", "pair-link").get_attribute("href"), what="the pairing link"
+    )
     return console.district.phone(unit, link)
 
 

@@ -56,7 +56,9 @@ def test_a_server_that_is_gone_is_seen_on_every_screen_and_both_heal_without_a_r
         assert not page.shown("[data-part='link-banner']")
     assert (district.muster.pid_of("web") == web) is (fate == "stopped")
     district.incident("丁处起火")
-    wall.wait(lambda: wall.row("alarms-rows", "丁处起火") and wall.counter("unacked") == "4", SOON_S, "what happened since")
+    wall.wait(
+        lambda: wall.row("alarms-rows", "丁处起火") and wall.counter("unacked") == "4", SOON_S, "what happened since"
+    )
     for page, view in ((wall, "wall"), (console, "console")):
         assert page.js("return window.neverReloaded") is True
         assert page.doubles() == []
@@ -80,15 +82,29 @@ def test_a_source_that_falls_silent_turns_late_then_stale_and_rings_while_others
         console.wait(lambda: console.row("queue-rows", "来源 s-110 数据中断"), SOON_S, "the alarm on the console")
         assert wall.source("s-12345") == "live"
         assert wall.link() == "live"
-        states = wall.js("return Object.fromEntries([...document.querySelectorAll('[data-tile]')].map((n) => [n.dataset.tile, n.dataset.state]))")
+        states = wall.js(
+            "return Object.fromEntries([...document.querySelectorAll('[data-tile]')].map((n) => [n.dataset.tile, n.dataset.state]))"
+        )
         assert (states["open"], states["awaiting"], states["unacked"]) == ("stale", "live", "live")
         assert "来源 s-110" in wall.text("[data-tile='open'] .kpi-sub")
 
         police.speak()
         wall.wait(lambda: wall.source("s-110") == "live", 4, "the source to be live again")
-        wall.wait(lambda: "已恢复" in wall.rows("alarms-rows").get("alarm:source_silent:source:s-110", ""), 6, "the alarm to say so")
-        wall.wait(lambda: wall.js("return document.querySelector('[data-tile=open]').dataset.state") == "live", 4, "the figure to be good again")
+        wall.wait(
+            lambda: "已恢复" in wall.rows("alarms-rows").get("alarm:source_silent:source:s-110", ""),
+            6,
+            "the alarm to say so",
+        )
+        wall.wait(
+            lambda: wall.js("return document.querySelector('[data-tile=open]').dataset.state") == "live",
+            4,
+            "the figure to be good again",
+        )
         console.tap("[data-key='alarm:source_silent:source:s-110']")
         console.press("a")
-        wall.wait(lambda: "alarm:source_silent:source:s-110" not in wall.rows("alarms-rows"), SOON_S, "the alarm to leave once seen")
+        wall.wait(
+            lambda: "alarm:source_silent:source:s-110" not in wall.rows("alarms-rows"),
+            SOON_S,
+            "the alarm to leave once seen",
+        )
     assert [found for page in city.pages for found in page.complaints()] == []

@@ -173,6 +173,23 @@ test("a number keeps clear of its cell's edges, so two never touch", () => {
   });
 });
 
+test("a number steps aside for a mark or a name, and stays in its cell", () => {
+  const c = cellsWith(Array.from({ length: 12 }, () => [126, 26]));
+  const spots = (avoid) => {
+    const out = [];
+    c.each((i, x, y) => out.push([i, x, y]), avoid);
+    return out;
+  };
+  const [[cell, x0, y0]] = spots([]);
+  const mark = { x: x0 - 8, y: y0 - 8, w: 16, h: 16 };
+  const [[same, x, y]] = spots([mark]);
+  assert.equal(same, cell);
+  assert.equal(c.at(x, y), cell);
+  assert.ok(!hit({ x: x - 13, y: y - 10, w: 26, h: 20 }, mark), `${x},${y}`);
+  const everywhere = { x: 0, y: 0, w: 400, h: 400 };
+  assert.deepEqual(spots([everywhere]), [[cell, x0, y0]]);
+});
+
 test("counting begins and ends at different crowds, so the picture does not flicker", () => {
   assert.equal(m.mapCells.counting(0.2, false), false);
   assert.equal(m.mapCells.counting(0.3, false), true);
@@ -223,12 +240,22 @@ test("a label keeps its side as long as it can", () => {
   assert.equal(blocked.get("a").side, "right");
 });
 
-test("an incident that must be named may cover a unit, but never another label or incident", () => {
+test("an incident that must be named may cover a unit, and stands farther away rather than on another label or incident", () => {
   const around = (soft) => [[310, 190], [210, 190], [260, 170], [260, 210]].map(([x, y], i) => ({ key: `o${i}`, x, y, w: 80, h: 20, soft }));
-  const wants = (must, obstacles) => m.mapLabels.place([label("a", 300, 200, 1, { must })], obstacles, VIEW).size;
-  assert.equal(wants(false, around(true)), 0);
-  assert.equal(wants(true, around(true)), 1);
-  assert.equal(wants(true, around(false)), 0);
+  const put = (must, obstacles) => m.mapLabels.place([label("a", 300, 200, 1, { must })], obstacles, VIEW).get("a");
+  assert.equal(put(false, around(true)), undefined);
+  assert.ok(["right", "left", "above", "below"].includes(put(true, around(true)).side));
+  const { side, box } = put(true, around(false));
+  for (const o of around(false)) assert.ok(!hit(box, o), o.key);
+  assert.deepEqual(m.mapLabels.boxAt(side, label("a", 300, 200, 1)), box);
+});
+
+test("a label that stands farther away stays where it is while it can, and comes back when there is room", () => {
+  const around = [[310, 190], [210, 190], [260, 170], [260, 210]].map(([x, y], i) => ({ key: `o${i}`, x, y, w: 80, h: 20 }));
+  const wanted = [label("a", 300, 200, 1, { must: true })];
+  const away = m.mapLabels.place(wanted, around, VIEW).get("a").side;
+  assert.deepEqual(m.mapLabels.place(wanted, around, VIEW, new Map([["a", away]])).get("a").side, away);
+  assert.equal(m.mapLabels.place(wanted, [], VIEW, new Map([["a", away]])).get("a").side, "right");
 });
 
 test("never more labels than anybody can read", () => {

@@ -190,7 +190,9 @@ def test_a_case_that_stays_red_is_one_alarm_that_rings_once():
 
 def test_a_switch_of_level_that_is_a_drill_stays_one_when_it_is_confirmed():
     scene = Scene()
-    wish = c.ProposeLevel(area=HUANGPU, level="III", reason="年度演练：三级响应切换", reference="演练令一号", drill=True)
+    wish = c.ProposeLevel(
+        area=HUANGPU, level="III", reason="年度演练：三级响应切换", reference="演练令一号", drill=True
+    )
     proposal = scene.do(wish).id
     done = scene.do(c.ConfirmLevel(area=HUANGPU, proposal_id=proposal), SECOND)
     level = scene.get("level", HUANGPU)

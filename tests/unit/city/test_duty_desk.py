@@ -1,6 +1,7 @@
 """The simulated duty desk at work, against the real door, API and desk of a centre in memory."""
 
 import asyncio
+import json
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -18,6 +19,7 @@ from dashboard.domain.position import Fix
 from datasource.web.api_desk import mount_desk_api
 from tests.unit.web.house import HOST, House, house
 from workers.city import duty_desk
+from workers.city.__main__ import main
 from workers.city.duty import Duty
 from workers.city.duty_desk import Away, DutyDesk, Session, SignedOut
 from workers.city.hours import CityClock
@@ -262,3 +264,24 @@ def test_a_centre_that_is_away_is_asked_again(scene, monkeypatch):
             working.cancel()
 
     run(work)
+
+
+@pytest.mark.parametrize(
+    ("desk", "env", "staffed"),
+    [
+        ({"owner": ME, "link": f"{HOST}/go/x"}, {}, True),
+        ({"owner": ME, "link": f"{HOST}/go/x"}, {"MUSTER_CITY_DUTY": "0"}, False),
+        (None, {}, False),
+    ],
+)
+def test_the_city_is_staffed_when_it_got_a_link_and_nobody_switched_the_desk_off(
+    tmp_path, monkeypatch, desk, env, staffed
+):
+    file = tmp_path / "city.json"
+    file.write_text(json.dumps({"base_url": HOST, "tokens": {"s-110": "t"}, **({"desk": desk} if desk else {})}))
+    for name, value in ({"MUSTER_HOME": str(tmp_path)} | env).items():
+        monkeypatch.setenv(name, value)
+    given: dict[str, Any] = {}
+    monkeypatch.setattr("workers.city.__main__.run_city", lambda *_, **options: given.update(options))
+    assert main(["--access", str(file)]) == 0
+    assert (given["staff"] is not None) is staffed

@@ -416,6 +416,7 @@ def test_a_body_of_another_kind_is_refused(still):
         ("POST", "incidents", "GET, HEAD"),
         ("DELETE", "incidents/I", "GET, HEAD"),
         ("PUT", "alarms", "GET, HEAD"),
+        ("PUT", "camera-alerts", "GET, HEAD, POST"),
     ],
 )
 def test_another_method_is_405(still, method, path, allow):

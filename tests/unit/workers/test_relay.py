@@ -9,6 +9,9 @@ from workers import relay as module
 from workers.relay import Relay
 
 
+COMMANDER = c.Actor(role="commander", id="li", scope="4401")
+
+
 def published(centre) -> list[int]:
     """The positions in the change stream, each entry checked against the event it carries."""
     found = centre.stream.read({"changes": "0-0"}, count=100_000).get("changes", [])
@@ -108,7 +111,7 @@ def test_after_a_wipe_every_waiting_order_is_asked_for_again(centre, order, monk
 def test_dying_between_waking_and_publishing_wakes_twice_and_publishes_once(centre, order, monkeypatch):
     one = relay(centre, "one")
     with monkeypatch.context() as dying:
-        dying.setattr(centre.stream, "add_many", lambda *args, **kw: (_ for _ in ()).throw(ConnectionError("killed")))
+        dying.setattr(centre.stream, "extend", lambda *args, **kw: (_ for _ in ()).throw(ConnectionError("killed")))
         with pytest.raises(ConnectionError):
             one.step()
     assert centre.jobs.take("terminal") == [(order, 1)]
@@ -143,3 +146,20 @@ def test_changes_of_another_history_do_not_silence_this_one(centre, order):
     )  # left behind by a database that was restored from a backup since
     relay(centre).step()
     assert published(centre) == list(range(1, centre.store.head() + 1))
+
+
+def test_a_wipe_just_before_the_next_event_is_no_gap_either(centre, order):
+    worker = relay(centre)
+    worker.step()
+    centre.stream.wipe()
+    centre.desk.do(c.OpenIncident(category="noise", severity=4, title="噪声", area="440112"), COMMANDER)
+    while worker.step() == 0.0:
+        pass
+    assert published(centre) == list(range(1, centre.store.head() + 1))
+
+
+def test_what_the_restart_already_asked_for_is_not_asked_for_event_by_event(centre, order, monkeypatch):
+    asked = []
+    monkeypatch.setattr(centre.jobs, "enqueue", lambda *job: asked.append(job))
+    relay(centre).step()
+    assert asked == [("terminal", order, 1)]

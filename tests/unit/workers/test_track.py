@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from dashboard.domain import commands as c
 from dashboard.domain.position import Fix
 from workers.track import Tracker
 
@@ -113,3 +114,29 @@ def test_what_is_older_than_a_minute_leaves_the_stream(centre, tracker):
     say(centre, fix(centre))
     tracker.step()
     assert centre.stream.length("positions") == 1
+
+
+def duty(centre, on: bool, unit: str = "U1") -> None:
+    centre.desk.do(c.ReportUnitStatus(unit_id=unit, on_duty=on), c.Actor(role="source", id="s-fleet"))
+
+
+def test_where_a_unit_is_after_its_duty_is_not_kept(centre, tracker, monkeypatch):
+    duty(centre, False)
+    say(centre, fix(centre), fix(centre, 1, unit="U2"))
+    tracker.step()
+    assert set(latest(centre)) == {"U2"}
+    assert centre.store.track("U1", 0, 2**60) == []
+    assert tracker.note == ""
+
+
+def test_what_a_unit_said_while_its_going_on_duty_was_on_the_way_is_kept(centre, tracker, monkeypatch):
+    duty(centre, False)
+    say(centre, fix(centre))
+    tracker.step()
+    duty(centre, True)
+    say(centre, fix(centre, 5, 1, unit="U2"))
+    monkeypatch.setattr(tracker, "_units_at", -1e9)
+    say(centre, fix(centre, 30, 10))
+    tracker.step()
+    assert latest(centre)["U1"] == fix(centre, 30, 10)
+    assert [f.at - centre.clock.now() for f in centre.store.track("U1", 0, 2**60)] == [0, 10_000]
