@@ -20,7 +20,7 @@ from dashboard.domain.geo import valid
 from dashboard.i18n import explain, text
 from dashboard.projections.recommend import Candidate
 from layouts import ids
-from layouts.parts.candidate import candidate
+from layouts.parts.candidate import candidate_list
 from layouts.parts.timeline import timeline
 
 log = structlog.get_logger()
@@ -78,12 +78,7 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
         chosen = (wish or {}).get("unit")
         keep = chosen if drawn == incident_id and any(one.unit_id == chosen for one in free) else None
         best = keep or next((one.unit_id for one in free if one.group == "ready" and one.unit_id not in refused), None)
-        rows = [
-            candidate(
-                one, names, lang, incident_id=incident_id, chosen=one.unit_id == best, refused=one.unit_id in refused
-            )
-            for one in free
-        ]
+        rows = candidate_list(free, names, lang, incident_id=incident_id, chosen=best, refused=refused)
         none = html.P(text("console.recommended_none", lang), className="quiet-line")
         known = profile.categories[story["incident"].category]
         order_text = known.order_text if lang.startswith("zh") or not known.order_text_en else known.order_text_en

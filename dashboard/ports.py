@@ -141,8 +141,10 @@ class Store(Protocol):
     def save_positions(self, fixes: Sequence[Fix], thinned: Sequence[Fix]) -> None:
         """Keep the latest fixes, and append ``thinned`` to the track (a store of its own, never in an order's way)."""
 
-    def prune(self, *, tracks_before: int | None = None, keys_before: int | None = None) -> int:
-        """Forget tracks and idempotency keys older than the given instants (ms); returns how many."""
+    def prune(
+        self, *, tracks_before: int | None = None, keys_before: int | None = None, limit: int = 1_000_000_000
+    ) -> int:
+        """Forget tracks and idempotency keys older than the given instants (ms), at most ``limit`` of each; returns how many."""
 
     def mark_replayed(self, letter_id: str, at: int) -> None:
         """Mark a dead letter as sent again."""
@@ -195,7 +197,9 @@ class Stream(Protocol):
     ) -> list[str]:
         """Append many in one round trip."""
 
-    def extend(self, stream: str, after: str, bodies: Sequence[bytes], ids: Sequence[str], *, maxlen: int | None = None) -> bool:
+    def extend(
+        self, stream: str, after: str, bodies: Sequence[bytes], ids: Sequence[str], *, maxlen: int | None = None
+    ) -> bool:
         """Append entries with ids of our own if ``after`` is still the stream's last id, all or none.
 
         False when it is not: somebody else wrote, or the transport lost what it had.

@@ -174,19 +174,23 @@ class MemoryStore:
         """Return the thinned track of a unit with ``since <= at < until``, oldest first."""
         return [f for at, f in sorted(self.tracks[unit_id].items()) if since <= at < until][:limit]
 
-    def prune(self, *, tracks_before: int | None = None, keys_before: int | None = None) -> int:
-        """Forget tracks and idempotency keys older than the given instants (ms); returns how many."""
+    def prune(
+        self, *, tracks_before: int | None = None, keys_before: int | None = None, limit: int = 1_000_000_000
+    ) -> int:
+        """Forget tracks and idempotency keys older than the given instants (ms), at most ``limit`` of each; returns how many."""
         with self._exclusive():
-            old = [k for k, at in self.seen.items() if keys_before is not None and at < keys_before]
+            old = [k for k, at in self.seen.items() if keys_before is not None and at < keys_before][:limit]
             for key in old:
                 del self.seen[key]
-            gone = len(old)
-            for fixes in self.tracks.values():
-                stale = [at for at in fixes if tracks_before is not None and at < tracks_before]
-                for at in stale:
-                    del fixes[at]
-                gone += len(stale)
-            return gone
+            stale = [
+                (fixes, at)
+                for fixes in self.tracks.values()
+                for at in fixes
+                if tracks_before is not None and at < tracks_before
+            ][:limit]
+            for fixes, at in stale:
+                del fixes[at]
+            return len(old) + len(stale)
 
     def mark_replayed(self, letter_id: str, at: int) -> None:
         """Mark a dead letter as sent again; raises NotFound('notfound.dead_letter')."""

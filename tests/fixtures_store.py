@@ -4,6 +4,7 @@ PostgreSQL and Redis are started for the test run on unix sockets in temporary f
 is killed.  Without their binaries the tests that need them are skipped and say so.
 """
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -72,6 +73,10 @@ class Postgres:
             shutil.rmtree(self.folder / "data", ignore_errors=True)
             made = self._run([*init, "--locale=C.UTF-8"])
             assert made.returncode == 0, made.stderr
+        self.serve()
+
+    def serve(self) -> None:
+        """Start the server on the data that is there; also after :meth:`kill`."""
         options = [
             "-c",
             "listen_addresses=",
@@ -95,6 +100,18 @@ class Postgres:
                 assert self._process.poll() is None, (self.folder / "log").read_text()
                 time.sleep(0.05)
         raise AssertionError((self.folder / "log").read_text())
+
+    def kill(self) -> None:
+        """kill -9 of the server and of its children, as when the machine goes; none of them runs afterwards."""
+        assert self._process is not None
+        children = [pid for pid, (_, parent) in _processes().items() if parent == self._process.pid]
+        self._process.kill()
+        self._process.wait()
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        while any(_processes().get(pid, ("Z", 0))[0] != "Z" for pid in children):
+            time.sleep(0.01)
 
     def url(self, database: str, driver: str = "postgresql+psycopg") -> str:
         """Return the address of a database of this cluster."""
@@ -125,6 +142,16 @@ class Postgres:
         return subprocess.run(
             dying_with_us(command, self._user), cwd=self.folder, capture_output=True, text=True, timeout=120
         )
+
+
+def _processes() -> dict[int, tuple[str, int]]:
+    """List all processes of the machine: pid → (state, parent)."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, parent = path.read_text().rsplit(")", 1)[1].split()[:2]
+            found[int(path.parent.name)] = (state, int(parent))
+    return found
 
 
 def _postgres_binaries() -> Path | None:

@@ -168,7 +168,8 @@ class Tracker:
         self.note = f"unknown units: {len(self.unknown)}" if self.unknown else ""
         self.unknown.clear()
         self._stream.trim_before(facts.POSITIONS, f"{max(0, self._clock.now() - RETENTION_MS)}-0")
-        if time.monotonic() - self._units_at > UNITS_AGAIN_S:
+        # A phone that has said where it is says so again in a minute only: what it said early must not wait for that.
+        if time.monotonic() - self._units_at > (OFF_DUTY_AGAIN_S if self._early else UNITS_AGAIN_S):
             self._learn_units()
 
 

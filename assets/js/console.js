@@ -34,6 +34,7 @@
         this.stops.push(() => handle.map.off("click", click));
       });
       this.listen();
+      this.stops.push(muster.shell.sheet("console.keys_console", muster.consoleView.KEYS.map(([key, name]) => [key, `console.key_${name}`])));
       muster.live.start({ view: "console", area });
       const wanted = new URLSearchParams(root.location.search).get("inc");
       if (wanted) this.select(`incident:${wanted}`);
@@ -72,22 +73,44 @@
       });
       this.on(this.part("queue-rows"), "keydown", (e) => {
         const row = e.target.closest("[data-key]");
-        if (row && !e.target.closest("button") && (e.key === "Enter" || e.key === " ")) {
-          e.preventDefault();
-          this.select(row.dataset.key);
-        }
+        if (!row || e.target.closest("button")) return;
+        const step = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity }[e.key];
+        if (step || e.key === "Enter" || e.key === " ") e.preventDefault();
+        if (step) this.step(step);
+        else if (e.key === "Enter" || e.key === " ") this.select(row.dataset.key);
       });
-      this.on(this.part("unit-rows"), "click", (e) => {
+      this.on(this.part("queue-tabs"), "keydown", (e) => {
+        const step = { ArrowRight: 1, ArrowLeft: -1 }[e.key];
+        const tabs = muster.consoleView.TABS;
+        if (!step) return;
+        e.preventDefault();
+        this.show(tabs[(tabs.indexOf(this.tab) + step + tabs.length) % tabs.length]);
+        this.page.querySelector(`[data-tab="${this.tab}"]`).focus();
+      });
+      const board = this.part("unit-rows");
+      const unit = (row) => muster.select({ kind: "unit", id: row.dataset.key.slice("unit:".length) });
+      this.on(board, "click", (e) => e.target.closest("[data-key]") && unit(e.target.closest("[data-key]")));
+      this.on(board, "keydown", (e) => {
         const row = e.target.closest("[data-key]");
-        if (row) muster.select({ kind: "unit", id: row.dataset.key.slice("unit:".length) });
+        const to = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[e.key];
+        if (!row || (!to && e.key !== "Enter" && e.key !== " ")) return;
+        e.preventDefault();
+        const next = to ? row[to] : row;
+        if (!next) return;
+        this.atUnit = next.dataset.key;
+        this.reach(board, this.atUnit);
+        next.focus();
+        if (!to) unit(next);
       });
+      this.on(this.part("alarm-take"), "click", () => this.take());
       const units = this.part("recommended");
       this.on(units, "click", (e) => {
         const candidate = e.target.closest("[data-unit]");
         if (candidate) this.choose(candidate, 0);
       });
-      this.on(units, "focusin", (e) => (this.aim = (e.target.closest("[data-unit]") || { dataset: {} }).dataset.unit || ""));
-      this.on(units, "focusout", () => (this.aim = ""));
+      // The hand is at a unit until it goes elsewhere; a list that is drawn anew does not take it away.
+      this.on(document, "focusin", (e) => (this.aim = (e.target.closest("[data-unit]") || { dataset: {} }).dataset.unit || ""));
+      this.on(document, "pointerdown", (e) => e.target.closest("[data-unit]") || (this.aim = ""));
       const redrawn = new MutationObserver(() => this.recommended());
       redrawn.observe(units, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-unit", "data-incident"] });
       this.stops.push(() => redrawn.disconnect());
@@ -177,11 +200,14 @@
     /** The recommendation was drawn anew: the focus stays with its unit, and leaves the list when that unit has left it. */
     recommended() {
       const all = this.candidates();
-      const held = document.activeElement && document.activeElement.closest("[data-part='recommended'] [data-unit]");
-      if (held && this.aim && (held.dataset.unit !== this.aim || !all.includes(held))) {
+      const at = document.activeElement;
+      if (this.aim && (at === document.body || all.includes(at)) && at.dataset.unit !== this.aim) {
         const same = all.find((node) => node.dataset.unit === this.aim);
         if (same) same.focus();
-        else held.blur();
+        else if (all.length) {
+          this.aim = "";
+          at.blur();
+        }
       }
       if (this.hurried && this.hurried === this.incident() && all.length) this.dispatch();
       this.sending();
@@ -231,8 +257,20 @@
 
     show(tab) {
       this.tab = tab;
-      for (const node of this.page.querySelectorAll("[data-tab]")) node.setAttribute("aria-selected", String(node.dataset.tab === tab));
+      for (const node of this.page.querySelectorAll("[data-tab]")) {
+        node.setAttribute("aria-selected", String(node.dataset.tab === tab));
+        node.tabIndex = node.dataset.tab === tab ? 0 : -1;
+      }
       this.draw();
+    }
+
+    /** One row of a list can be reached with Tab: the one that is meant, else the first. */
+    reach(list, key) {
+      const meant = [...list.children].some((n) => n.dataset.key === key) ? key : (list.firstElementChild || { dataset: {} }).dataset.key;
+      for (const node of list.children) {
+        const index = node.dataset.key === meant ? 0 : -1;
+        if (node.tabIndex !== index || !node.hasAttribute("tabindex")) node.tabIndex = index;
+      }
     }
 
     step(by) {
@@ -330,8 +368,9 @@
       }
       muster.rows.render(list, rows);
       const incident = this.incident();
+      const held = document.activeElement && list.contains(document.activeElement) ? document.activeElement.closest("[data-key]").dataset.key : this.key;
+      this.reach(list, held);
       for (const node of list.children) {
-        node.tabIndex = 0;
         node.setAttribute("role", "option");
         const chosen = node.dataset.key === this.key || (incident !== null && muster.consoleView.incidentOf(c, node.dataset.key) === incident);
         node.setAttribute("aria-selected", String(chosen));
@@ -360,23 +399,36 @@
       const position = (unit) => (muster.units.at[unit.slot] > 0 ? muster.units.at[unit.slot] : null);
       const { rows } = muster.wallView.unitRows(c, BOARD, position);
       const busy = rows.filter((row) => !row.cls.includes("row-unit-available") && !row.cls.includes("row-unit-busy"));
-      muster.rows.render(this.part("unit-rows"), busy);
+      const board = this.part("unit-rows");
+      muster.rows.render(board, busy);
+      this.reach(board, this.atUnit);
+      for (const node of board.children) node.setAttribute("role", "option");
       this.part("units-empty").hidden = busy.length > 0;
     }
 
     drawIncident(c) {
       const id = this.incident();
       const card = id && (c.cards.incident || {})[id];
-      this.part("nothing").hidden = Boolean(id);
+      this.drawAlarm(c, id ? null : this.key);
+      this.part("nothing").hidden = Boolean(id) || !this.part("alarm").hidden;
       this.part("incident").hidden = !id;
       if (!id) return this.tellSelection("", 0);
-      if (c.now - this.asked > AGAIN_MS && !this.aim && !this.choosing && !root.document.hidden) this.asked = c.now;
+      const held = this.choosing || this.candidates().includes(document.activeElement);
+      if (c.now - this.asked > AGAIN_MS && !held && !document.hidden) this.asked = c.now;
       this.tellSelection(id, `${muster.consoleView.revision(c, id)}-${this.asked}`);
       if (!card) return;
       muster.rows.setGlyph(this.part("incident-glyph"), `sev-${card.sev}`);
       muster.rows.setText(this.part("incident-title"), card.title);
-      const facts = muster.consoleView.facts(c, card);
-      const list = this.part("facts");
+      this.facts(this.part("facts"), muster.consoleView.facts(c, card));
+      const taken = Boolean(card.owner);
+      const take = this.part("take");
+      muster.rows.setText(take, taken ? this.say("console.acknowledged") : this.say("console.acknowledge"));
+      take.disabled = taken;
+      this.sending();
+      this.drawOrders(c, id);
+    }
+
+    facts(list, facts) {
       if (list.children.length !== facts.length) {
         list.replaceChildren(...facts.map(() => {
           const pair = document.createElement("div");
@@ -388,20 +440,57 @@
         muster.rows.setText(list.children[i].firstChild, name);
         muster.rows.setText(list.children[i].lastChild, value);
       });
-      const taken = Boolean(card.owner);
-      const take = this.part("take");
-      muster.rows.setText(take, taken ? this.say("console.acknowledged") : this.say("console.acknowledge"));
-      take.disabled = taken;
-      this.sending();
-      this.drawOrders(c, id);
+    }
+
+    /** What is selected is an alarm about no incident: what it is, and the button to own it. */
+    drawAlarm(c, key) {
+      const card = key && key.startsWith("alarm:") ? (c.cards.alarm || {})[key.slice("alarm:".length)] : null;
+      this.part("alarm").hidden = !card;
+      if (!card) return;
+      muster.rows.setGlyph(this.part("alarm-glyph"), `sev-${card.sev}`);
+      muster.rows.setText(this.part("alarm-title"), muster.wallView.alarmTitle(c, card));
+      this.facts(this.part("alarm-facts"), muster.consoleView.alarmFacts(c, card));
+      const take = this.part("alarm-take");
+      const open = this.alarm() !== null;
+      muster.rows.setText(take, this.say(open ? "console.acknowledge_alarm" : "alarm_status.acked"));
+      take.disabled = !open;
     }
 
     drawOrders(c, id) {
       const rows = muster.consoleView.orderRows(c, id);
       const list = this.part("order-rows");
       muster.rows.render(list, rows);
-      rows.forEach((row, i) => this.buttons(list.children[i], row.order));
+      rows.forEach((row, i) => {
+        this.buttons(list.children[i], row.order);
+        this.steps(list.children[i], row.steps);
+      });
       this.part("orders-empty").hidden = rows.length > 0;
+    }
+
+    /** The steps of an order as a line of marks; to those who cannot see it the row says them in words. */
+    steps(node, steps) {
+      const key = JSON.stringify(steps);
+      let box = node.querySelector(".order-steps");
+      if (!box) {
+        box = Object.assign(document.createElement("ol"), { className: "order-steps" });
+        box.setAttribute("aria-hidden", "true");
+        node.append(box);
+      }
+      if (box.dataset.shows === key) return;
+      box.dataset.shows = key;
+      const last = steps.reduce((most, [, time], i) => (time ? i : most), 0);
+      box.replaceChildren(
+        ...steps.map(([label, time], i) => {
+          const item = document.createElement("li");
+          item.dataset.done = String(Boolean(time));
+          item.dataset.now = String(i === last);
+          item.append(
+            Object.assign(document.createElement("span"), { textContent: label }),
+            Object.assign(document.createElement("time"), { textContent: time || "–" }),
+          );
+          return item;
+        }),
+      );
     }
 
     buttons(node, order) {

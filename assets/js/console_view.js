@@ -53,6 +53,20 @@
     return STEPS.map((step) => [step, at[step] || null]);
   }
 
+  /** The steps to show: those that were taken with their times, and of a running order those to come: [[label, time or ""] …]. */
+  function stepper(c, order) {
+    const line = steps(order);
+    const label = (step) => say(c, `order_status.${step}`);
+    if (!FINAL.has(order.status)) {
+      // A step that a later one has overtaken is not to come any more.
+      const last = line.reduce((most, [, at], i) => (at ? i : most), 0);
+      return line.filter(([, at], i) => at || i > last).map(([step, at]) => [label(step), at ? w().clock(at) : ""]);
+    }
+    const taken = line.filter(([, at]) => at).map(([step, at]) => [label(step), w().clock(at)]);
+    if (order.status !== "done" && order.ended_at) taken.push([label(order.status), w().clock(order.ended_at)]);
+    return taken;
+  }
+
   /** One row per order of an incident: unit, state, its timer, and the line of steps with their times. */
   function orderRows(c, incidentId) {
     return values(c, "order")
@@ -75,9 +89,26 @@
             state: say(c, `order_status.${o.status}`) + (o.attempt > 1 ? ` ×${o.attempt}` : ""),
           },
           marks: { time: overdue ? "state-late" : "" },
+          steps: stepper(c, o),
           order: o,
         };
       });
+  }
+
+  /** The facts of an alarm that is about no incident: [[label, value] …]. */
+  function alarmFacts(c, alarm) {
+    const [kind, ...rest] = alarm.subject.split(":");
+    const source = kind === "source" ? w().sayOr(c.texts, `source.${rest.join(":")}`, "") : "";
+    const place = [v().areaName(c, alarm.area), alarm.place].filter(Boolean).join(" ");
+    const seen = alarm.last_at && alarm.last_at !== alarm.raised_at ? ` · ${w().clock(alarm.last_at)}` : "";
+    return [
+      [say(c, "console.place"), place || w().DASH],
+      [say(c, "console.raised"), `${w().clock(alarm.raised_at)} · ${w().ago(c.texts, c.now - alarm.raised_at)}`],
+      ...(source ? [[say(c, "console.source"), source]] : []),
+      [say(c, "console.times"), `${alarm.count || 1}${alarm.count > 1 ? seen : ""}`],
+      [say(c, "console.state"), say(c, `alarm_status.${alarm.status}`)],
+      [say(c, "console.owner"), alarm.owner || say(c, "console.nobody")],
+    ];
   }
 
   /** The facts of an incident: [[label, value] …]. */
@@ -87,7 +118,7 @@
     return [
       [say(c, "console.number"), incident.no],
       [say(c, "console.category"), w().sayOr(c.texts, `category.${incident.category}`, incident.category)],
-      [say(c, "console.place"), [place, at ? `${at[0].toFixed(5)}, ${at[1].toFixed(5)}` : ""].filter(Boolean).join(" · ") || w().DASH],
+      [say(c, "console.place"), [place, at ? `${at[0].toFixed(4)}, ${at[1].toFixed(4)}` : ""].filter(Boolean).join(" · ") || w().DASH],
       [say(c, "console.opened"), `${w().clock(incident.opened_at)} · ${w().ago(c.texts, c.now - incident.opened_at)}`],
       [say(c, "console.owner"), incident.owner || say(c, "console.nobody")],
       [say(c, "console.source"), [w().sayOr(c.texts, `source.${incident.source}`, incident.source), incident.reports > 1 ? `${say(c, "console.reports")} ×${incident.reports}` : ""].filter(Boolean).join(" · ") || w().DASH],
@@ -115,5 +146,8 @@
     return { a: "take", d: "dispatch", n: "note", r: "report", j: "next", k: "previous", z: "undo" }[String(key).toLowerCase()] || null;
   }
 
-  muster.consoleView = { TABS, STEPS, queue, incidentOf, orderRows, steps, facts, revision, neighbour, intent };
+    /** What the console's keys do, for the sheet of keys: [[key, text key] …]. */
+  const KEYS = [["J / K", "next"], ["A", "take"], ["D", "dispatch"], ["Z", "undo"], ["N", "note"], ["R", "report"]];
+
+  muster.consoleView = { TABS, STEPS, KEYS, queue, incidentOf, orderRows, steps, stepper, facts, alarmFacts, revision, neighbour, intent };
 })(typeof window === "undefined" ? globalThis : window);

@@ -98,10 +98,13 @@
     else if (wanted.name === "help") toggleSheet();
     else if (wanted.name === "fullscreen") toggleFullscreen();
     else if (wanted.name === "kiosk") change({ kiosk: !now.kiosk });
-    else if (wanted.name === "theme") {
-      change({ theme: now.theme === "dark" ? "light" : "dark" });
-      keep({ theme: now.theme });
-    } else if (wanted.name === "preset") change({ preset: wanted.n });
+    else if (wanted.name === "theme") toggleTheme();
+    else if (wanted.name === "preset") change({ preset: wanted.n });
+  }
+
+  function toggleTheme() {
+    change({ theme: now.theme === "dark" ? "light" : "dark" });
+    keep({ theme: now.theme });
   }
 
   function toggleFullscreen() {
@@ -132,22 +135,34 @@
   }
 
   const SHEET = [["?", "help"], ["f", "fullscreen"], ["k", "kiosk"], ["t", "theme"], ["1…6", "presets"], ["g w", "go_wall"], ["g c", "go_console"], ["Esc", "escape"]];
+  const WALL_ONLY = new Set(["kiosk", "presets"]);
+  const own = []; // what the screen that is shown adds: {title, rows: [[key, text key] …]}
+
+  /** Add a screen's own keys to the sheet, under a title; returns a function that takes them away. */
+  function sheet(title, rows) {
+    const part = { title, rows };
+    own.push(part);
+    return () => own.splice(own.indexOf(part), 1);
+  }
+
+  /** The parts of the sheet on a screen: [{title, rows: [[key, text key] …]} …], the screen's own first: pure. */
+  function sheetParts(screenName, added) {
+    const shared = SHEET.filter(([, name]) => screenName === "wall" || !WALL_ONLY.has(name)).map(([key, name]) => [key, `keys.${name}`]);
+    return [...added, { title: "keys.title", rows: shared }];
+  }
 
   function drawSheet(sheet) {
     const say = (key) => muster.words.say(texts(), key);
-    const title = document.createElement("h2");
-    title.textContent = say("keys.title");
-    const list = document.createElement("dl");
-    for (const [key, name] of SHEET) {
-      const term = document.createElement("dt");
-      for (const part of key.split(" ")) {
-        const kbd = document.createElement("kbd");
-        kbd.textContent = part;
-        term.append(kbd, " ");
+    const parts = [];
+    for (const { title, rows } of sheetParts(shown ? shown.node.dataset.screen : "", own)) {
+      parts.push(Object.assign(document.createElement("h2"), { textContent: say(title) }));
+      const list = document.createElement("dl");
+      for (const [key, name] of rows) {
+        const term = document.createElement("dt");
+        for (const part of key.split(" ")) term.append(part === "/" ? part : Object.assign(document.createElement("kbd"), { textContent: part }), " ");
+        list.append(term, Object.assign(document.createElement("dd"), { textContent: say(name) }));
       }
-      const meaning = document.createElement("dd");
-      meaning.textContent = say(`keys.${name}`);
-      list.append(term, meaning);
+      parts.push(list);
     }
     const foot = document.createElement("div");
     foot.className = "sheet-foot";
@@ -166,7 +181,7 @@
     close.addEventListener("click", () => sheet.close());
     foot.append(single, close);
     sheet.setAttribute("aria-label", say("keys.title"));
-    sheet.replaceChildren(title, list, foot);
+    sheet.replaceChildren(...parts, foot);
   }
 
   // --- the page's texts ------------------------------------------------------------------------------------
@@ -296,6 +311,12 @@
       for (const animation of e.target.getAnimations()) animation.startTime = 0;
     });
     document.addEventListener("keydown", onKey);
+    document.addEventListener("click", (e) => {
+      const tool = e.target.closest && e.target.closest("[data-tool]");
+      if (!tool) return;
+      if (tool.dataset.tool === "help") toggleSheet();
+      else if (tool.dataset.tool === "theme") toggleTheme();
+    });
     look();
     muster.svg.fill(document.body);
   }
@@ -306,7 +327,7 @@
     return () => changed.delete(tell);
   }
 
-  muster.shell = { screen, settings, intent, linkView, texts, drawLink, drawLevel, onSettings, current: () => now };
+  muster.shell = { screen, sheet, sheetParts, settings, intent, linkView, texts, drawLink, drawLevel, onSettings, current: () => now };
 
   if (root.document && root.document.documentElement) {
     now = settings(root.location.search, recall());

@@ -114,5 +114,5 @@
     return rows.sort(bySort);
   }
 
-  Object.assign((muster.wallView = muster.wallView || {}), { alarmRows, incidentRow, index, areaName });
+  Object.assign((muster.wallView = muster.wallView || {}), { alarmRows, alarmTitle, incidentRow, index, areaName });
 })(typeof window === "undefined" ? globalThis : window);

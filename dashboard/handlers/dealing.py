@@ -96,9 +96,10 @@ class Dealing:
         return effective(self.profile, name, area, self.now, self.level(area)).value
 
     def area_of(self, given: str, place: Place | None) -> str:
-        """Find the area of something: the given code, else where the place lies, else the centre's own."""
+        """Find the area of something: the given code, else where the place lies, else the actor's own, else the centre's."""
         if given:
             return given
         if place is not None and (found := self.locate(place.lat, place.lon)):
             return found
-        return self.profile.area
+        # What cannot be located belongs to whoever took it, who could not see it anywhere else.
+        return self.actor.scope or self.profile.area

@@ -161,7 +161,10 @@ def change(d: Dealing, cmd: c.ChangeIncident) -> str:
         people=cmd.people,
         reason=mask_text(cmd.reason),
     )
-    changed = d.record("incident", state.id, state, events, area=d.area_of("", cmd.place) if cmd.place else "")
+    found = d.locate(cmd.place.lat, cmd.place.lon) if cmd.place else None
+    # A place within the same district says nothing about the town that is known already.
+    moved = found if found and not state.area.startswith(found) else ""
+    changed = d.record("incident", state.id, state, events, area=moved)
     if changed.severity < state.severity:
         _ring(d, changed)
     elif changed.area != state.area:

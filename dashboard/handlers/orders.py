@@ -136,8 +136,8 @@ def take_receipt(d: Dealing, cmd: c.TakeReceipt) -> str:
     order = d.tx.load("order", cmd.order_id)
     if order is None:
         raise NotFound("notfound.order", field="order_id", id=cmd.order_id)
-    speaks_for = cmd.unit_id or d.actor.unit_id
-    if speaks_for and speaks_for != order.unit_id:
+    speaks_for = {cmd.unit_id, d.actor.unit_id} - {""}
+    if speaks_for - {order.unit_id}:
         raise NotFound("notfound.order", field="order_id", id=cmd.order_id)
     if d.actor.role == "source":
         one = d.tx.load("unit", order.unit_id)
@@ -164,7 +164,8 @@ def overdue(d: Dealing, order: dispatch.Order) -> None:
 def report_unit_status(d: Dealing, cmd: c.ReportUnitStatus) -> str:
     """Take what a unit says of itself: on or off duty, available, busy, out of service."""
     one = d.tx.load("unit", cmd.unit_id)
-    if one is None or (d.actor.role == "source" and one.source != d.actor.id):
+    foreign = one is not None and d.actor.role == "source" and one.source != d.actor.id
+    if one is None or foreign or d.actor.unit_id not in ("", one.id):
         raise NotFound("notfound.unit", field="unit_id", id=cmd.unit_id)
     events: list[e.Event] = []
     if cmd.on_duty is not None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, bindparam, delete, func, select, update
+from sqlalchemy import Connection, CursorResult, bindparam, delete, func, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from dashboard.domain.errors import Conflict, Fenced, NotFound
@@ -185,17 +185,21 @@ class SqlStore:
         with self.tracks.reading() as connection:
             return records.fixes(connection.execute(statement))
 
-    def prune(self, *, tracks_before: int | None = None, keys_before: int | None = None) -> int:
-        """Forget tracks and idempotency keys older than the given instants (ms); returns how many."""
+    def prune(
+        self, *, tracks_before: int | None = None, keys_before: int | None = None, limit: int = 1_000_000_000
+    ) -> int:
+        """Forget tracks and idempotency keys older than the given instants (ms), at most ``limit`` of each; returns how many."""
         gone = 0
-        if tracks_before is not None:
-            with self.tracks.writing() as connection:
-                gone += connection.execute(
-                    delete(t.position_track).where(t.position_track.c.at < tracks_before)
-                ).rowcount
-        if keys_before is not None:
-            with self.database.writing() as connection:
-                gone += connection.execute(delete(t.seen).where(t.seen.c.at < keys_before)).rowcount
+        for database, table, before in (
+            (self.tracks, t.position_track, tracks_before),
+            (self.database, t.seen, keys_before),
+        ):
+            if before is None:
+                continue
+            key = tuple_(*table.primary_key.columns)
+            old = select(*table.primary_key.columns).where(table.c.at < before).order_by(table.c.at).limit(limit)
+            with database.writing() as connection:
+                gone += connection.execute(delete(table).where(key.in_(old))).rowcount
         return gone
 
     def mark_replayed(self, letter_id: str, at: int) -> None:

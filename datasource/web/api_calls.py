@@ -112,6 +112,9 @@ class Translator:
         at = check.instant(body.occurred_at, "occurred_at")
         area = check.area(body.area)
         place = check.place(body.lat, body.lon, body.datum, self._mask(body.place_name))
+        if place is None:
+            # A source of one district that says neither speaks of its district, not of the whole city.
+            area = area or check.actor.scope
         check.choice(body.category, check.profile.categories, "category")
         check.passed()
         reporter = await self._seal(

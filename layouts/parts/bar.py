@@ -3,6 +3,8 @@
 from dash import html
 
 from dashboard.domain.commands import Actor
+from dashboard.i18n import LANGUAGES, text
+from layouts.parts.glyph import glyph
 from layouts.parts.page import Say
 
 _ON_DUTY = ("duty_officer", "commander")
@@ -12,9 +14,45 @@ def _part(name: str, class_name: str, children: object = None, **attributes: obj
     return html.Span(children, className=class_name, **{"data-part": name, **attributes})
 
 
-def title_bar(title: str, actor: Actor, say: Say, class_name: str = "") -> html.Header:
+def _name(actor: Actor, say: Say) -> str:
+    """Name a person; an account that bears the name of its role is called so in the reader's language."""
+    return (
+        say(f"role.{actor.role}")
+        if actor.name in {text(f"role.{actor.role}", lang) for lang in LANGUAGES}
+        else actor.name
+    )
+
+
+def tools(say: Say) -> html.Nav:
+    """Draw the way to the other screens, the switch between dark and light, and the sheet of keys (shell.js)."""
+    button = {"type": "button", "className": "tool"}
+    return html.Nav(
+        [
+            html.A(
+                glyph("home"),
+                href="/",
+                className="tool",
+                title=say("page.to_home"),
+                **{"aria-label": say("page.to_home")},
+            ),
+            html.Button(
+                glyph("theme"),
+                title=say("keys.theme"),
+                **button,
+                **{"data-tool": "theme", "aria-label": say("keys.theme")},
+            ),
+            html.Button(
+                "?", title=say("keys.title"), **button, **{"data-tool": "help", "aria-label": say("keys.title")}
+            ),
+        ],
+        className="tools not-kiosk",
+        **{"aria-label": say("page.screens")},
+    )
+
+
+def title_bar(title: str, actor: Actor, say: Say, class_name: str = "", *, with_tools: bool = False) -> html.Header:
     """Draw the bar; shell.js keeps mode, level, link and clock current. ``title`` is the centre's."""
-    on_duty = say("wall.on_duty", names=actor.name) if actor.role in _ON_DUTY and actor.name else None
+    on_duty = say("wall.on_duty", names=_name(actor, say)) if actor.role in _ON_DUTY and actor.name else None
     left = [
         _part("mode", "tag tag-mode"),
         _part("level", "tag tag-level", [_part("level-glyph", "glyph-box"), _part("level-text", "")], hidden=True),
@@ -23,6 +61,7 @@ def title_bar(title: str, actor: Actor, say: Say, class_name: str = "") -> html.
         _part("elapsed", "bar-quiet"),
     ]
     right = [
+        *([tools(say)] if with_tools else []),
         html.Span([_part("clock-note", "bar-clock-note"), _part("clock", "")], className="bar-clock"),
         _part("link", "tag bar-link", [_part("link-glyph", "glyph-box"), _part("link-text", "")], role="status"),
         _part("date", "bar-quiet"),

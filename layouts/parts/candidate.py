@@ -1,6 +1,9 @@
 """One unit that could be sent: name, travel time, age of its position, and why it stands where it stands."""
 
+from collections.abc import Collection
+
 from dash import html
+from dash.development.base_component import Component
 
 from dashboard.i18n import text
 from dashboard.projections.recommend import Candidate
@@ -23,8 +26,6 @@ def candidate(
         facts.append(text("console.minutes", lang, n=max(1, round(one.eta_s / 60))))
     if one.distance_m is not None:
         facts.append(text("console.distance", lang, km=f"{one.distance_m / 1000:.1f}"))
-    if one.fix_age_s is not None:
-        facts.append(text("console.position_age", lang, age=age_text(one.fix_age_s, lang)))
     reasons = [
         text(key, lang, **{**params, "capabilities": _named(params.get("capabilities", ""), names)})
         for key, params in one.why
@@ -34,9 +35,11 @@ def candidate(
         reasons.insert(0, text("console.has_declined", lang))
     if one.orders:
         reasons.append(text("console.busy_with", lang, n=one.orders))
+    if one.fix_age_s is not None and one.group != "stale":
+        reasons.append(text("console.position_age", lang, age=age_text(one.fix_age_s, lang)))
     return html.Button(
         [
-            html.B(one.name),
+            html.B(one.name, className="one-line"),
             html.Span(" · ".join(facts), className="candidate-facts"),
             html.Small(" · ".join([names.get(f"unit_kind.{one.kind}", one.kind), *reasons])),
         ],
@@ -50,6 +53,40 @@ def candidate(
             "aria-checked": "true" if chosen else "false",
         },
     )
+
+
+def heading(one: Candidate, *, refused: bool = False) -> str:
+    """Return the text key of the line above units like this one; '' for those that can go and fit."""
+    if refused:
+        return "console.has_declined"
+    if one.group != "ready":
+        return f"console.group_{one.group}"
+    return "why.no_capability" if any(key == "why.no_capability" for key, _ in one.why) else ""
+
+
+def candidate_list(
+    ranked: list[Candidate],
+    names: dict[str, str],
+    lang: str,
+    *,
+    incident_id: str,
+    chosen: str | None,
+    refused: Collection[str] = (),
+) -> list[Component]:
+    """Draw the candidates in their order, and above each group that is not as good as the one before why it is not."""
+    rows: list[Component] = []
+    above = ""
+    for one in ranked:
+        key = heading(one, refused=one.unit_id in refused)
+        if key != above:
+            rows.append(html.P(text(key or "console.group_ready", lang), className="candidate-heading"))
+            above = key
+        rows.append(
+            candidate(
+                one, names, lang, incident_id=incident_id, chosen=one.unit_id == chosen, refused=one.unit_id in refused
+            )
+        )
+    return rows
 
 
 def _named(codes: object, names: dict[str, str]) -> str:

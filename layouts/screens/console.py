@@ -15,9 +15,11 @@ from dashboard.domain.commands import Actor
 from dashboard.domain.incident import OUTCOMES
 from layouts import ids
 from layouts.parts.bar import link_banner, title_bar
+from layouts.parts.glyph import glyph
 from layouts.parts.map import city_map
 from layouts.parts.page import Say, page, speaker
 
+KEYS = (("J", "next"), ("A", "take"), ("D", "dispatch"), ("R", "report"))
 TABS = (("new", "console.tab_new"), ("mine", "console.tab_mine"), ("engaged", "console.tab_engaged"))
 
 
@@ -38,8 +40,10 @@ def layout(actor: Actor, lang: str, profile: Profile) -> Component:
         [
             html.Div(
                 [
-                    title_bar(names["centre.title"], actor, say, "console-bar"),
-                    link_banner("console-link"),
+                    html.Div(
+                        [title_bar(names["centre.title"], actor, say, "console-bar", with_tools=True), link_banner()],
+                        className="console-top",
+                    ),
                     html.Main([_queue(say), _map(lang), _detail(actor, say)], className="console-main fades"),
                 ],
                 className="console-grid",
@@ -81,7 +85,12 @@ def _queue(say: Say) -> html.Section:
             type="button",
             className="tab",
             role="tab",
-            **{"data-tab": name, "aria-selected": "true" if name == "new" else "false"},
+            tabIndex=0 if name == "new" else -1,
+            **{
+                "data-tab": name,
+                "aria-selected": "true" if name == "new" else "false",
+                "aria-controls": "console-queue-rows",
+            },
         )
         for name, text in TABS
     ]
@@ -97,11 +106,18 @@ def _queue(say: Say) -> html.Section:
             html.Div(tabs, className="tabs", role="tablist", **_part("queue-tabs")),
             html.Div(className="panel-empty", hidden=True, **_part("queue-empty")),
             html.Ul(
-                className="console-rows", role="listbox", **{**_part("queue-rows"), "aria-label": say("console.queue")}
+                id="console-queue-rows",
+                className="console-rows",
+                role="listbox",
+                **{**_part("queue-rows"), "aria-label": say("console.queue")},
             ),
             html.H2(say("console.units"), className="panel-title board-title"),
             html.Div(say("console.units_empty"), className="panel-empty", hidden=True, **_part("units-empty")),
-            html.Ul(className="console-rows board", **_part("unit-rows")),
+            html.Ul(
+                className="console-rows board",
+                role="listbox",
+                **{**_part("unit-rows"), "aria-label": say("console.units")},
+            ),
         ],
         className="panel console-queue",
     )
@@ -140,12 +156,12 @@ def _detail(actor: Actor, say: Say) -> html.Section:
         ),
         html.Div(
             [
-                html.Label(say("console.outcome"), htmlFor=ids.CONSOLE_OUTCOME),
+                html.Label(say("console.outcome"), htmlFor=ids.CONSOLE_OUTCOME, className="visually-hidden"),
                 dcc.RadioItems(
                     id=ids.CONSOLE_OUTCOME,
                     options=[{"label": say(f"outcome.{o}"), "value": o} for o in OUTCOMES],
                     value=OUTCOMES[0],
-                    className="choices",
+                    className="choices chips",
                 ),
                 html.Button(say("console.close"), id=ids.CONSOLE_CLOSE, type="button", className="button"),
             ],
@@ -174,12 +190,38 @@ def _detail(actor: Actor, say: Say) -> html.Section:
     ]
     return html.Section(
         [
-            html.P(say("console.nothing"), className="panel-empty", **_part("nothing")),
+            html.Div(
+                [
+                    html.P(say("console.nothing")),
+                    html.Dl(
+                        [html.Div([html.Dt(html.Kbd(key)), html.Dd(say(f"console.key_{name}"))]) for key, name in KEYS]
+                    ),
+                ],
+                className="panel-empty nothing",
+                **_part("nothing"),
+            ),
+            html.Div(_alarm(say), className="incident alarm", hidden=True, **_part("alarm")),
             html.Div(incident, className="incident", hidden=True, **_part("incident")),
         ],
         className="panel console-detail",
         **{"aria-label": say("console.detail")},
     )
+
+
+def _alarm(say: Say) -> list[Any]:
+    return [
+        html.Div(
+            [
+                html.Span(className="incident-glyph", **_part("alarm-glyph")),
+                html.H2(className="incident-title", **_part("alarm-title")),
+                html.Button(
+                    say("console.acknowledge_alarm"), type="button", className="button strong", **_part("alarm-take")
+                ),
+            ],
+            className="incident-head",
+        ),
+        html.Dl(className="facts", **{**_part("alarm-facts"), "aria-label": say("console.facts")}),
+    ]
 
 
 def _dispatch(say: Say) -> list[Any]:
@@ -208,6 +250,10 @@ def _dispatch(say: Say) -> list[Any]:
             className="inline spread",
         ),
     ]
+
+
+def _severity(n: int, say: Say) -> html.Span:
+    return html.Span([glyph(f"sev-{n}"), say(f"severity.{n}")], className="severity")
 
 
 def _toast(say: Say) -> html.Div:
@@ -241,7 +287,7 @@ def _report(say: Say, names: dict[str, str], profile: Profile) -> html.Div:
                     id=ids.REPORT_CATEGORY,
                     options=categories,
                     value=next(iter(profile.categories)),
-                    className="choices",
+                    className="choices chips",
                 ),
             ],
             className="form-field wide",
@@ -251,9 +297,9 @@ def _report(say: Say, names: dict[str, str], profile: Profile) -> html.Div:
                 html.Label(say("console.report_severity"), htmlFor=ids.REPORT_SEVERITY),
                 dcc.RadioItems(
                     id=ids.REPORT_SEVERITY,
-                    options=[{"label": say(f"severity.{n}"), "value": n} for n in (1, 2, 3, 4)],
+                    options=[{"label": _severity(n, say), "value": n} for n in (1, 2, 3, 4)],
                     value=next(iter(profile.categories.values())).severity,
-                    className="choices",
+                    className="choices chips",
                 ),
             ],
             className="form-field wide",

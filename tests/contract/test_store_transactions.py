@@ -264,7 +264,8 @@ def test_a_key_is_new_once_per_source(store: Any) -> None:
     with store.transaction() as tx:
         assert not tx.once("110", "k", 2)
     assert store.prune(keys_before=1) == 0
-    assert store.prune(keys_before=2) == 2
+    assert store.prune(keys_before=2, limit=1) == 1
+    assert store.prune(keys_before=2) == 1
     with store.transaction() as tx:
         assert tx.once("110", "k", 3)
 

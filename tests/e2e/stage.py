@@ -184,6 +184,7 @@ class District:
             self.post("/unit-status", {"unit_id": unit_id, "on_duty": True, "occurred_at": now()}, source="s-fleet")
             self.post("/positions", {"unit_id": unit_id, "lat": lat, "lon": self.lon, "at": now()}, source="s-fleet")
             self.card("unit", lambda one: one["id"] == unit_id and one["activity"] == "available")
+            wait_for(lambda: self.is_somewhere(unit_id), what="the centre to know where the unit is")
         return unit_id
 
     # --- what is so -----------------------------------------------------------------------
@@ -211,6 +212,11 @@ class District:
             )
             or {}
         )
+
+    def is_somewhere(self, unit_id: str) -> bool:
+        """Say whether the centre has a position of a unit."""
+        with self.centre.backend.store.reading() as reader:
+            return unit_id in reader.positions([unit_id])
 
     def history(self, subject: str) -> list[str]:
         """Return the kinds of all events about a subject (``order:…``), oldest first."""
@@ -435,6 +441,11 @@ class Wall(Screen):
             )
         )
 
+    def states(self) -> dict[str, str]:
+        """Return the age class of every counter."""
+        tiles = "[...document.querySelectorAll('[data-tile]')]"
+        return dict(self.js(f"return Object.fromEntries({tiles}.map((n) => [n.dataset.tile, n.dataset.state]))"))
+
     def source(self, id: str) -> str:
         """Return the age class of a source in the footer: live, late, stale, lost or unknown."""
         shown = str(
@@ -516,6 +527,7 @@ class Phone(Page):
         self.tap("#duty")
         self.wait(lambda: "位置" in self.text("#link"), what="the phone's own position")
         self.district.card("unit", lambda one: one["id"] == self.unit_id and one["activity"] == "available")
+        self.wait(lambda: self.district.is_somewhere(self.unit_id), what="the centre to know where the unit is")
 
     def rings(self) -> int:
         """Return how often the phone has rung since the page was opened."""

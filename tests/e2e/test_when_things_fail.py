@@ -82,10 +82,8 @@ def test_a_source_that_falls_silent_turns_late_then_stale_and_rings_while_others
         console.wait(lambda: console.row("queue-rows", "来源 s-110 数据中断"), SOON_S, "the alarm on the console")
         assert wall.source("s-12345") == "live"
         assert wall.link() == "live"
-        states = wall.js(
-            "return Object.fromEntries([...document.querySelectorAll('[data-tile]')].map((n) => [n.dataset.tile, n.dataset.state]))"
-        )
-        assert (states["open"], states["awaiting"], states["unacked"]) == ("stale", "live", "live")
+        states = {"open": "stale", "awaiting": "live", "unacked": "live"}
+        wall.wait(lambda: states.items() <= wall.states().items(), SOON_S, "the figures that hang on it, and no others")
         assert "来源 s-110" in wall.text("[data-tile='open'] .kpi-sub")
 
         police.speak()
@@ -95,11 +93,7 @@ def test_a_source_that_falls_silent_turns_late_then_stale_and_rings_while_others
             6,
             "the alarm to say so",
         )
-        wall.wait(
-            lambda: wall.js("return document.querySelector('[data-tile=open]').dataset.state") == "live",
-            4,
-            "the figure to be good again",
-        )
+        wall.wait(lambda: wall.states()["open"] == "live", 4, "the figure to be good again")
         console.tap("[data-key='alarm:source_silent:source:s-110']")
         console.press("a")
         wall.wait(

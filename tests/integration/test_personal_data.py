@@ -13,7 +13,6 @@ import os
 import re
 import signal
 import sqlite3
-import time
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -39,7 +38,7 @@ TITLE = "科丰路仓储区冒烟"
 def person(surname: str, n: int) -> dict[str, str]:
     """Make up somebody whose every line appears nowhere else."""
     name = f"{surname}知遥"
-    return {"name": name, "phone": f"1391234{7100 + n}", "address": f"石化路{880 + n}号金桂苑{surname}栋1204房"}
+    return {"name": name, "phone": f"13{n}1{n}4{7100 + n}", "address": f"石化路{880 + n}号金桂苑{surname}栋1204房"}
 
 
 CALLER, CLOSER, PARTY, OTHER_PARTY = person("梁", 1), person("覃", 2), person("麦", 3), person("阮", 4)
@@ -63,6 +62,7 @@ def planted() -> dict[str, str]:
 
 
 TEXTS = 8
+STATIC = "static"
 (IN_REPORT, IN_DESK_REPORT, IN_FORM, IN_NOTE, IN_STATUS, IN_DISPUTE, IN_PLACE, IN_DEAD) = range(TEXTS)
 
 
@@ -88,32 +88,38 @@ def forms(value: str) -> set[bytes]:
 
 
 class Search:
-    """Looks for values in piles of bytes; one pass finds out whether any is there at all."""
+    """Looks for values in piles of bytes."""
 
     def __init__(self, wanted: dict[str, str]) -> None:
         self._forms = {label: forms(value) for label, value in wanted.items()}
-        every = sorted({form for found in self._forms.values() for form in found})
-        self._any = re.compile(b"|".join(map(re.escape, every)))
 
     def __call__(self, pile: bytes) -> list[str]:
         """Return the labels of what was found."""
-        if not self._any.search(pile):
-            return []
         return [label for label, found in self._forms.items() if any(form in pile for form in found)]
 
 
 def piles(home: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield every file below a folder, then what is inside those that hide it: compressed ones, databases."""
+    """Yield every file below a folder, then what is inside those that hide it: compressed ones, databases.
+
+    Not unpacked are the copies of what every browser gets from ``assets/`` and from packages.
+    """
     files = {path: path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file()}
     for path, content in files.items():
         yield str(path.relative_to(home)), content
     for path, content in files.items():
-        if path.suffix == ".gz":
+        if path.suffix == ".gz" and STATIC not in path.parts:
             yield f"{path.relative_to(home)} unpacked", gzip.decompress(content)
         if content.startswith(b"SQLite format 3\0"):
             # A long value may be cut in two by the pages of the file.  Looking tidies the log away, hence last.
             with contextlib.closing(sqlite3.connect(path)) as connection:
-                yield f"{path.relative_to(home)} dumped", "\n".join(connection.iterdump()).encode()
+                yield f"{path.relative_to(home)} dumped", dump(connection)
+
+
+def dump(connection: sqlite3.Connection) -> bytes:
+    """Return every value of every table."""
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    rows = (row for table in tables for row in connection.execute(f'SELECT * FROM "{table}"'))
+    return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row)
 
 
 # --- what happened ---------------------------------------------------------------------------------------
@@ -380,8 +386,3 @@ def test_what_was_sealed_opens_with_the_key_of_the_case_and_with_nothing_once_it
     wait_for(
         lambda: story.incident not in commander.snapshot("console")["cards"]["incident"], 10, what="closed and gone"
     )
-    # The history without the key still replays.
-    time.sleep(0.1)
-    instance.stop()
-    instance.start()
-    assert commander.incident(story.incident)["incident"]["status"] == "closed"

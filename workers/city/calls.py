@@ -20,7 +20,7 @@ from workers.city.facts import S_HOTLINE, Fact
 from workers.city.hours import PROFILES, CityClock, share_at
 from workers.city.land import Land
 
-AT_PEAK_S = 52.0
+AT_PEAK_S = 48.0
 """Mean time between two incidents in the busiest hour at scale 1 (s): as many as one duty desk keeps up with."""
 QUIETEST = 0.4
 """Share of the busiest hour that the night keeps: somebody may be looking then, too."""

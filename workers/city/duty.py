@@ -6,6 +6,7 @@ about one incident in six is left alone for minutes, and the last few alarms are
 always finds something to do.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -32,11 +33,12 @@ OTHER_ALARM_S: Range = (60, 420)
 AGAIN_S = 30
 """A thing that has been tried, or refused, is looked at again after this long."""
 
-KEEP_INCIDENTS, KEEP_OTHERS = 3, 8
-"""With so few alarms waiting, lesser incidents stay untaken, and other alarms unacknowledged."""
+KEEP_INCIDENTS, KEEP_OTHERS = 3, 6
+"""With so few alarms waiting lesser incidents stay untaken, and so many others stay unacknowledged."""
 REISSUES = 2
 GIVEN_KEPT = 2_000
 """Own orders remembered, to know their alarms when they have ended."""
+WORK, OTHERS = "work", "others"
 UNTAKEN = "incident_untaken"
 ORDER_RULES = ("order_unanswered", "order_undeliverable", "order_declined")
 
@@ -120,14 +122,15 @@ class Board(msgspec.Struct, frozen=True):
 class Act(msgspec.Struct, frozen=True, kw_only=True):
     """Something to do now: a ``command`` with its ``body``, or, without one, to look after ``incident``.
 
-    ``quiets`` says that an alarm fewer will wait then; such an act is put off when it would leave fewer than ``keep``.
+    ``quiets`` names the pool in which an alarm fewer will wait then (see :func:`_pool`); such an act is put off when no
+    more than ``keep`` are waiting, of that pool for others, else of all.
     """
 
     name: str
     command: str = ""
     body: dict[str, str | int | bool] = {}
     incident: IncidentSeen | None = None
-    quiets: bool = False
+    quiets: str = ""
     keep: int = 0
 
 
@@ -156,15 +159,16 @@ class Duty:
         for name, (_, delay) in planned.items():
             if name not in self._due:
                 self._due[name] = now + int(dice(self._seed, "desk", name).uniform(*delay) * 1000)
-        waiting = sum(a.status in ("unacked", "rtn_unacked") for a in board.alarms)
+        waiting = Counter(_pool(a.rule) for a in board.alarms if a.status in ("unacked", "rtn_unacked"))
         acts: list[Act] = []
         for name in sorted((n for n, at in self._due.items() if at <= now), key=lambda n: (self._due[n], n)):
             act = planned[name][0]
             if len(acts) == limit:
                 break
-            if act.quiets and waiting <= act.keep:
-                continue
-            waiting -= act.quiets
+            if act.quiets:
+                if (waiting[OTHERS] if act.quiets == OTHERS else waiting.total()) <= act.keep:
+                    continue
+                waiting[act.quiets] -= 1
             acts.append(act)
             self._due[name] = now + AGAIN_S * 1000
         return acts
@@ -247,7 +251,7 @@ class Duty:
             name=f"take/{one.id}",
             command="TakeIncident",
             body={"incident_id": one.id, "seen_version": one.version},
-            quiets=True,
+            quiets=WORK,
             keep=0 if one.severity <= 2 else KEEP_INCIDENTS,
         )
         return act, (LEFT_S if left else TAKE_S)[one.severity]
@@ -266,7 +270,7 @@ class Duty:
         self, alarm: AlarmSeen, incidents: Mapping[str, IncidentSeen], mine: set[str]
     ) -> Iterator[tuple[Act, Range]]:
         about = alarm.subject.partition(":")[2]
-        delay, keep = OTHER_ALARM_S, KEEP_OTHERS
+        delay, pool = OTHER_ALARM_S, _pool(alarm.rule)
         if alarm.drill or alarm.status not in ("unacked", "rtn_unacked"):
             return
         if alarm.status == "unacked":
@@ -276,14 +280,15 @@ class Duty:
                 one = incidents.get(about)
                 if one is None or one.owner != self.owner or not self._may_touch(one):
                     return  # is taken, or left, with its incident
-                delay, keep = TAKE_S[alarm.severity], 0
+                delay = TAKE_S[alarm.severity]
             elif alarm.rule in ORDER_RULES:
                 if about not in mine:
                     return
-                delay, keep = ORDER_ALARM_S, 0
+                delay = ORDER_ALARM_S
         body: dict[str, str | int | bool] = {"alarm_id": alarm.id}
         name = f"acknowledge/{alarm.id}/{alarm.status}"
-        yield Act(name=name, command="AcknowledgeAlarm", body=body, quiets=True, keep=keep), delay
+        keep = KEEP_OTHERS if pool == OTHERS else 0
+        yield Act(name=name, command="AcknowledgeAlarm", body=body, quiets=pool, keep=keep), delay
 
     def _alert(self, alert: AlertSeen, alarm: AlarmSeen | None) -> Iterator[tuple[Act, Range]]:
         if alert.drill or (alarm is not None and alarm.owner not in ("", self.owner)):
@@ -301,7 +306,12 @@ class Duty:
             name, delay = f"verdict/{alert.id}", (LEFT_S if left else VERDICT_S)[alert.severity]
         body: dict[str, str | int | bool] = {"alert_id": alert.id, "verdict": verdict}
         waits = alarm is not None and alarm.status == "unacked"
-        yield Act(name=name, command="VerifyCameraAlert", body=body, quiets=waits), delay
+        yield Act(name=name, command="VerifyCameraAlert", body=body, quiets=WORK if waits else ""), delay
+
+
+def _pool(rule: str) -> str:
+    """Tell alarms that are the desk's work from those that merely want to be seen (a dead camera, a silent source)."""
+    return WORK if rule in (UNTAKEN, "camera_alert", *ORDER_RULES) else OTHERS
 
 
 def choose(candidates: Iterable[CandidateSeen], needs: Mapping[str, int], crew: Crew) -> list[CandidateSeen]:

@@ -69,7 +69,7 @@ def test_at_peak_an_incident_comes_about_every_minute_and_at_night_less_than_hal
         return sum("title" in b for b in bodies(said, "reports"))
 
     peak, night = new(Town(scale=1)), new(Town(at=MONDAY_10 + 17 * HOUR, scale=1))
-    assert 38 <= 3600 / peak <= 70
+    assert 35 <= 3600 / peak <= 70
     assert 0.2 < night / peak < 0.55
 
 

@@ -53,6 +53,12 @@ def test_instants_may_be_rfc_3339_with_an_offset(centre, source):
     assert centre.facts()[0][1].occurred_at == START
 
 
+def test_a_report_of_a_district_that_says_nothing_of_where_belongs_to_the_district(centre):
+    nowhere = {k: v for k, v in REPORT.items() if k not in ("lat", "lon", "area")}
+    assert Source(centre.door, OTHER_TOKEN).post("/reports", json=nowhere).status_code == 202
+    assert centre.facts()[0][1].area == "440112"
+
+
 @pytest.mark.parametrize("said", ["2026-11-23T02:13:20", "2026-11-23", "yesterday", "2026-13-40T00:00:00Z", ""])
 def test_an_instant_without_offset_or_sense_is_refused(refused, said):
     answer = refused.post("/reports", json={**REPORT, "occurred_at": said})

@@ -8,7 +8,6 @@ from dashboard.domain.events import Recorded
 from workers import relay as module
 from workers.relay import Relay
 
-
 COMMANDER = c.Actor(role="commander", id="li", scope="4401")
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from dashboard.domain import commands as c
+from workers import watch as module
 from workers.watch import PARTS_S, Watch
 
 
@@ -84,3 +85,22 @@ def test_on_standby_nothing_is_swept(centre, monkeypatch, tick):
     watch = Watch(centre.desk, centre.lease("watch"))
     watch.step()
     assert (parts, watch.note) == ([], "standby")
+
+
+def test_old_rows_are_forgotten_in_bites_between_sweeps(centre, monkeypatch, tick):
+    swept(centre, monkeypatch)
+    asked = []
+    left = [module.PRUNE_AT_ONCE, module.PRUNE_AT_ONCE, 7]
+
+    def prune(*, tracks_before, keys_before, limit):
+        asked.append(limit)
+        return left.pop(0)
+
+    monkeypatch.setattr(centre.store, "prune", prune)
+    watch = Watch(centre.desk, centre.lease("watch"))
+    watch.step()
+    assert asked == []
+    for _ in range(8):
+        tick[0] += module.PRUNE_EVERY_S / 2 + 1 if len(asked) == 0 else 0.25
+        watch.step()
+    assert asked == [module.PRUNE_AT_ONCE] * 3
