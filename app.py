@@ -137,8 +137,7 @@ def create_server(settings: "Settings", backend: "Backend | None" = None) -> "AS
 
     server = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     screens = [*(path.removeprefix("/") for path in SCREENS), "unit"]
-    # Cookies know no ports: two instances on one machine must not sign each other out.
-    cookie = f"muster-{settings.port}"
+    cookie = settings.cookie
 
     def hub_check() -> tuple[bool, dict[str, Any]]:
         status = hub.status()

@@ -76,7 +76,8 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
         # Who has said no stays in the list, below everyone who has not been asked.
         free = sorted((one for one in ranked if one.unit_id not in taken), key=lambda one: one.unit_id in refused)
         chosen = (wish or {}).get("unit")
-        keep = chosen if drawn == incident_id and any(one.unit_id == chosen for one in free) else None
+        still = chosen not in refused and any(one.unit_id == chosen for one in free)
+        keep = chosen if drawn == incident_id and still else None
         best = keep or next((one.unit_id for one in free if one.group == "ready" and one.unit_id not in refused), None)
         rows = candidate_list(free, names, lang, incident_id=incident_id, chosen=best, refused=refused)
         none = html.P(text("console.recommended_none", lang), className="quiet-line")

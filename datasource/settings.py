@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -196,6 +197,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             return self.public_url.rstrip("/")
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host
         return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def cookie(self) -> str:
+        """Return the name of the session cookie.
+
+        Cookies know no ports: two centres on one machine must not sign each other out, hence the port in it.  It is the
+        port that browsers see, so that all web processes behind one public address know the same sessions.
+        """
+        seen = urlsplit(self.url)
+        return f"muster-{seen.port or (443 if seen.scheme == 'https' else 80)}"
 
     def secret(self) -> str:
         """Return the secret key from the environment or the home folder; raises SettingsError when there is none yet."""

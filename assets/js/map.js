@@ -56,7 +56,10 @@
         stems: () => this.markBoxes || [],
       }).addTo(map);
       this.listen();
-      if (this.options.interactive) this.listenToPointer();
+      if (this.options.interactive) {
+        this.listenToPointer();
+        this.wholeButton();
+      }
       this.base.load(options.shapesUrl || "/map/shapes.json").then((about) => this.ground(about));
       this.all();
     }
@@ -169,6 +172,32 @@
       });
     }
 
+    /* Below the two buttons of the zoom: the whole area again. */
+    wholeButton() {
+      const zoom = this.map.getContainer().querySelector(".leaflet-control-zoom");
+      if (!zoom) return;
+      const button = zoom.appendChild(document.createElement("a"));
+      button.href = "#";
+      button.className = "map-whole";
+      button.title = say("map.whole");
+      button.setAttribute("role", "button");
+      button.setAttribute("aria-label", say("map.whole"));
+      button.append(muster.svg.glyph("whole"));
+      this.on(button, ["click"], (e) => {
+        e.preventDefault();
+        e.stopPropagation();
+        this.goHome(true);
+      });
+      this.on(button, ["dblclick"], (e) => e.stopPropagation());
+      this.stops.push(() => button.remove());
+      for (const [name, key] of [["in", "map.zoom_in"], ["out", "map.zoom_out"]]) {
+        const other = zoom.querySelector(`.leaflet-control-zoom-${name}`);
+        if (!other) continue;
+        other.title = say(key);
+        other.setAttribute("aria-label", say(key));
+      }
+    }
+
     hover({ containerPoint: point }) {
       const hit = this.layer.pick(point);
       this.map.getContainer().classList.toggle("is-over", !!hit);
@@ -234,7 +263,7 @@
     /** Look at a place: {lat, lon, zoom?}; nothing moves when it is well in view already. */
     focus({ lat, lon, zoom }) {
       if (!Number.isFinite(lat) || !Number.isFinite(lon)) return;
-      if (!zoom && this.map.getBounds().pad(-0.15).contains([lat, lon])) return;
+      if (!zoom && this.map.getBounds().pad(-0.06).contains([lat, lon])) return;
       this.flyTo([lat, lon], Math.max(zoom || 0, this.map.getZoom()));
     }
 

@@ -64,7 +64,8 @@ _RECEIPT_EVENTS: dict[str, type[e.Event]] = {
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The state of one order; ``attempt`` counts deliveries tried, 1 is the first; ``claimed`` is the last one
-    a worker took; ``status_at`` is since when."""
+    a worker took; ``status_at`` is since when.
+    """
 
     id: str
     version: int

@@ -80,9 +80,10 @@ def register(state: Unit | None, master: e.UnitRegistered, area: str) -> list[e.
     return [] if unchanged(state, master, area) else [master]
 
 
-def change_duty(state: Unit, on_duty: bool) -> list[e.Event]:
-    """Go on or off duty."""
-    return [] if state.on_duty == on_duty else [e.UnitDutyChanged(on_duty=on_duty)]
+def change_duty(state: Unit, on_duty: bool, *, occurred_at: int) -> list[e.Event]:
+    """Go on or off duty; what was said before the last change, and comes late, changes nothing."""
+    late = state.duty_since is not None and occurred_at < state.duty_since
+    return [] if late or state.on_duty == on_duty else [e.UnitDutyChanged(on_duty=on_duty)]
 
 
 def report_status(state: Unit, status: str, reason: str = "", *, occurred_at: int) -> list[e.Event]:

@@ -169,11 +169,11 @@ def report_unit_status(d: Dealing, cmd: c.ReportUnitStatus) -> str:
         raise NotFound("notfound.unit", field="unit_id", id=cmd.unit_id)
     events: list[e.Event] = []
     if cmd.on_duty is not None:
-        events += unit.change_duty(one, cmd.on_duty)
+        events += unit.change_duty(one, cmd.on_duty, occurred_at=d.occurred_at)
     if cmd.status is not None:
         events += unit.report_status(one, cmd.status, cmd.reason, occurred_at=d.occurred_at)
-    d.record("unit", one.id, one, events)
-    if cmd.on_duty is False:
+    one = d.record("unit", one.id, one, events)
+    if cmd.on_duty is False and not one.on_duty:
         clear_alarm(d, "unit_lost", f"unit:{one.id}", "off duty")
     return one.id
 

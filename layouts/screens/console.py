@@ -19,7 +19,7 @@ from layouts.parts.glyph import glyph
 from layouts.parts.map import city_map
 from layouts.parts.page import Say, page, speaker
 
-KEYS = (("J", "next"), ("A", "take"), ("D", "dispatch"), ("R", "report"))
+KEYS = (("J K", "next"), ("A", "take"), ("D", "dispatch"), ("R", "report"))
 TABS = (("new", "console.tab_new"), ("mine", "console.tab_mine"), ("engaged", "console.tab_engaged"))
 
 
@@ -193,9 +193,7 @@ def _detail(actor: Actor, say: Say) -> html.Section:
             html.Div(
                 [
                     html.P(say("console.nothing")),
-                    html.Dl(
-                        [html.Div([html.Dt(html.Kbd(key)), html.Dd(say(f"console.key_{name}"))]) for key, name in KEYS]
-                    ),
+                    html.Dl([_key(keys, say(f"console.key_{name}")) for keys, name in KEYS]),
                 ],
                 className="panel-empty nothing",
                 **_part("nothing"),
@@ -206,6 +204,10 @@ def _detail(actor: Actor, say: Say) -> html.Section:
         className="panel console-detail",
         **{"aria-label": say("console.detail")},
     )
+
+
+def _key(keys: str, meaning: str) -> html.Div:
+    return html.Div([html.Dt([html.Kbd(key) for key in keys.split()]), html.Dd(meaning)])
 
 
 def _alarm(say: Say) -> list[Any]:

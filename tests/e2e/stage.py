@@ -156,7 +156,10 @@ class District:
         if source not in self._tokens:
             self._tokens[source] = self.centre.accounts.add_source_token(source, self.area)
         key = {"Idempotency-Key": f"{source}-{self.area}-{next(self._numbers)}"}
-        said = self.muster.post(path, body, token=self._tokens[source], headers=key)
+        until = time.monotonic() + 10
+        while (said := self.muster.post(path, body, token=self._tokens[source], headers=key)).status == 503:
+            assert time.monotonic() < until, said
+            time.sleep(min(2.0, float(said.headers["retry-after"])))  # as it was asked to
         assert said.status == 202, said
         return dict(said.json())
 

@@ -26,11 +26,11 @@ class Person:
 
     def get(self, path: str, *, at: str = "") -> Reply:
         """GET a path of the instance, or of another web process of it at the address ``at``."""
-        return _at(self.instance, at).get(path, headers={"Cookie": self.cookie})
+        return at_address(self.instance, at).get(path, headers={"Cookie": self.cookie})
 
     def post(self, path: str, body: Any, *, at: str = "", key: str = "") -> Reply:
         """POST JSON below ``/api/v1``."""
-        there = _at(self.instance, at)
+        there = at_address(self.instance, at)
         headers = {"Cookie": self.cookie, "Origin": there.url, **({"Idempotency-Key": key} if key else {})}
         return there.post(path, body, headers=headers)
 
@@ -92,7 +92,8 @@ class _Elsewhere(Instance):
         return self._url
 
 
-def _at(instance: Instance, url: str) -> Instance:
+def at_address(instance: Instance, url: str) -> Instance:
+    """Return the instance, or another door of it when an address is given."""
     return _Elsewhere(url) if url else instance
 
 

@@ -110,7 +110,10 @@ def test_a_killed_server_is_said_aloud_loses_nothing_and_all_heals_by_itself(cen
             wait_for(lambda: len(taken) >= during + 5, 30, what="reports accepted while the database is away")
             # Receipts are facts, too.
             centre.answer(order, "U1", "delivered", "accepted")
-            # What has to be written at once is refused, and says when to come back.
+            # What has to be written at once is refused, and says when to come back: the key of a caller, a command.
+            named = {"category": "fire", "area": AREA, "occurred_at": now(), "reporter": CALLER}
+            late = centre.instance.post("/reports", named, token=centre.police)
+            assert (late.status, late.headers.get("retry-after")) == (503, "2"), late
             late = centre.commander.post("/commands/AddNote", {"incident_id": "x", "text": "记录"})
             assert (late.status, late.headers.get("retry-after")) == (503, "2"), late
             assert centre.incidents()["停电前"], "the wall goes on showing what it knew"

@@ -3,13 +3,15 @@
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
-from tests.unit.desk_scenes import COMMANDER, WORKER, Scene, phone
 
 from dashboard.domain import commands as c
 from dashboard.domain import dispatch
 from dashboard.domain.errors import Refused
+from tests.unit.desk_scenes import COMMANDER, WORKER, Scene, phone
 
-RANK = {s: i for i, s in enumerate(("queued", "sending", "sent", "delivered", "read", "accepted", "en_route", "on_scene"))}
+RANK = {
+    s: i for i, s in enumerate(("queued", "sending", "sent", "delivered", "read", "accepted", "en_route", "on_scene"))
+}
 
 
 class Orders(RuleBasedStateMachine):
@@ -91,9 +93,9 @@ class Orders(RuleBasedStateMachine):
             self.answered[order.id] = order.status
             assert order.attempt >= self.attempts.get(order.id, 1)
             self.attempts[order.id] = order.attempt
-            assert (order.answered_at is not None) == (order.status not in dispatch.UNANSWERED | {"cancelled", "expired"}) or (
-                order.status in ("cancelled", "expired")
-            )
+            assert (order.answered_at is not None) == (
+                order.status not in dispatch.UNANSWERED | {"cancelled", "expired"}
+            ) or (order.status in ("cancelled", "expired"))
 
     @invariant()
     def an_attempt_is_given_to_one_worker_only(self):

@@ -303,3 +303,13 @@ def test_a_mild_camera_alert_nobody_judged_lapses_and_a_severe_one_never_does(sc
     assert scene.get("alarm", "camera_alert:camera_alert:MILD").status == "rtn_unacked"
     scene.do(c.VerifyCameraAlert(alert_id="MILD", verdict="true"))
     assert scene.get("camera_alert", "MILD").status == "confirmed"
+
+
+def test_a_change_of_duty_that_comes_late_does_not_undo_a_newer_one(scene):
+    scene.units("U-1")
+    start = scene.clock.now()
+    scene.do(c.ReportUnitStatus(unit_id="U-1", on_duty=False, occurred_at=start + 60_000), FLEET)
+    scene.do(c.ReportUnitStatus(unit_id="U-1", on_duty=True, occurred_at=start + 30_000), FLEET)
+    assert not scene.get("unit", "U-1").on_duty
+    scene.do(c.ReportUnitStatus(unit_id="U-1", on_duty=True, occurred_at=start + 90_000), FLEET)
+    assert scene.get("unit", "U-1").on_duty

@@ -271,6 +271,13 @@ def test_the_last_alarms_are_kept_for_the_wall_but_grave_incidents_never_wait():
     assert {a.name for a in within(Duty(1, ME), lone, 1200)} == {"take/I-2"}
 
 
+def test_however_many_incidents_wait_some_other_alarms_stay_to_be_seen():
+    others = [alarm("dispute_red", f"dispute:{n}", severity=4) for n in range(d.KEEP_OTHERS)]
+    left = [incident(f"I-{n}", severity=4, owner=LI, status="taken") for n in range(20)]
+    board = Board(left, [untaken(one) for one in left] + others)
+    assert within(Duty(1, ME), board, 1200) == []
+
+
 def test_one_desk_does_not_do_everything_at_once():
     desk, board = Duty(1, ME), busy(*(mine(f"I-{n}") for n in range(9)))
     desk.decide(board, NOW, 2)

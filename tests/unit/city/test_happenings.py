@@ -23,8 +23,8 @@ DAY = 24 * HOUR
 
 @pytest.fixture(scope="module")
 def day() -> tuple[Town, list]:
-    """A whole day at a quarter of the scale, from ten in the morning."""
-    town = Town(scale=0.25)
+    """A whole day at a fifth of the scale, from ten in the morning."""
+    town = Town(scale=0.2)
     said = town.open()
     more, _ = town.live(DAY, tick=20_000, moving=False)
     return town, said + more
