@@ -39,6 +39,8 @@ BEAT_S = 1.0
 SUMMARY_S = 0.2
 STUCK_S = 15.0
 IDLE_GROUP_S = 60.0
+MOST_GROUPS = 256
+"""So many are kept with nobody watching: whoever asks for the snapshots of a thousand areas must not slow down all screens."""
 CATCH_UP_S = 1.0
 REVOKE_S = 0.5
 READ = 1_000
@@ -408,6 +410,9 @@ class Hub:
     def _group(self, view: str, area: str) -> Group:
         found = self._groups.get((view, area))
         if found is None:
+            if len(self._groups) >= MOST_GROUPS:
+                for key in [key for key, group in self._groups.items() if not group.viewers]:
+                    del self._groups[key]
             found = self._groups[view, area] = Group(self, view, area)
         return found
 

@@ -52,10 +52,12 @@ class Pair:
         first, second = (shown(who.snapshot(view, at=url)) for url in (self.first, self.second))
         return first, second
 
-    def alike(self, who: Person, view: str) -> bool:
-        """Say whether both show the same."""
-        first, second = self.pictures(who, view)
-        return first == second
+    def agree(self, who: Person, view: str, limit_s: float = 10.0, what: str = "") -> None:
+        """Wait until both show the same; fails the test with what is different."""
+        until = time.monotonic() + limit_s
+        while found := difference(*self.pictures(who, view)):
+            assert time.monotonic() < until, f"{what}: {view} differs in {found}"
+            time.sleep(0.05)
 
 
 def answers(instance: Instance, url: str) -> bool:
@@ -71,7 +73,7 @@ def shown(picture: dict[str, Any]) -> dict[str, Any]:
     parts = {
         name: {key: value for key, value in part.items() if key != "as_of"} for name, part in picture["summary"].items()
     }
-    cards = {kind: sorted(found.items()) for kind, found in picture["cards"].items() if found}
+    cards = {kind: found for kind, found in picture["cards"].items() if found}
     return {"cards": cards, "summary": parts, "view": picture["view"], "area": picture["area"], "demo": picture["demo"]}
 
 
@@ -136,7 +138,7 @@ def test_what_is_changed_at_one_is_the_same_on_both_within_a_second(pair: Pair, 
         wait_for(lambda: any(done(picture) for picture in pair.pictures(commander, "console")), 15, what=what)
         begun = time.monotonic()
         for view in ("console", "wall"):
-            wait_for(lambda view=view: pair.alike(commander, view), 10, what=f"{what}: the same on both, {view}")
+            pair.agree(commander, view, what=what)
         behind.append(time.monotonic() - begun)
 
     for n, (here, there) in enumerate([(pair.first, pair.second), (pair.second, pair.first)] * 2):
@@ -177,7 +179,7 @@ def test_a_killed_one_leaves_the_other_serving_and_comes_back_with_the_same_pict
     wait_for(lambda: answers(instance, pair.first), 30, what="the first is back")
     assert first_web(pair) != victim
     for view in ("console", "wall"):
-        wait_for(lambda view=view: pair.alike(commander, view), 10, what=f"the same again, {view}")
+        pair.agree(commander, view, what="the first is back")
 
     pair.kill()
     report = {"category": "fire", "title": "只剩一个", "area": AREA, "occurred_at": now()}
@@ -191,12 +193,20 @@ def test_a_killed_one_leaves_the_other_serving_and_comes_back_with_the_same_pict
 
 def cards(picture: dict[str, Any], kind: str) -> dict[str, Any]:
     """Return the cards of a kind by id."""
-    return dict(picture["cards"].get(kind, []))
+    return dict(picture["cards"].get(kind, {}))
 
 
 def live(url: str) -> str:
     """Return the address of the live picture at a web process."""
     return f"ws{url.removeprefix('http')}/live?view=console"
+
+
+def difference(first: Any, second: Any, path: str = "") -> list[str]:
+    """List where two pictures are not the same, with what each says."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        keys = sorted({*first, *second})
+        return [line for key in keys for line in difference(first.get(key), second.get(key), f"{path}.{key}")]
+    return [] if first == second else [f"{path[1:]}: {first!r} ≠ {second!r}"]
 
 
 def refused(who: Person, url: str) -> str:

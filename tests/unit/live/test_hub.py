@@ -399,3 +399,18 @@ def test_the_administrator_sees_who_is_watching(centre):
             assert hub.viewers() == []
 
     run(test())
+
+
+def test_snapshots_of_a_thousand_areas_do_not_pile_up(centre):
+    async def test():
+        async with centre.running():
+            page = centre.watch()
+            await until(lambda: page.said("snap"))
+            for n in range(1000):
+                centre.hub.snapshot(ADMIN, "wall", f"44{n:04d}")
+            assert len(centre.hub._groups) <= hub_module.MOST_GROUPS
+            first = centre.report(1)
+            centre.relay()
+            await until(lambda: first in page.cards("incident"))
+
+    run(test())
