@@ -8,7 +8,12 @@ from dash import html
 from dashboard.domain.worktime import SHANGHAI
 from dashboard.i18n import catalogue, text
 
-_CODES = {"outcome": "outcome", "reason": "decline"}
+# Codes among the parameters of an event, and the texts that name them.
+_CODES = {
+    "event.incident.closed": {"outcome": "outcome"},
+    "event.order.declined": {"reason": "decline"},
+    "event.order.attempt_failed": {"reason": "failure"},
+}
 
 
 def _who(actor: str, words: dict[str, str]) -> str:
@@ -26,7 +31,8 @@ def timeline(entries: list[dict[str, Any]], unit_names: dict[str, str], lang: st
     }
     lines = []
     for entry in reversed(entries):
-        params = {k: words.get(f"{_CODES[k]}.{v}", v) if k in _CODES else v for k, v in entry["params"].items()}
+        codes = _CODES.get(entry["key"], {})
+        params = {k: words.get(f"{codes[k]}.{v}", v) if k in codes else v for k, v in entry["params"].items()}
         params["unit"] = units.get(entry["subject"]) or "—"
         at = datetime.fromtimestamp(entry["at"] / 1000, SHANGHAI)
         lines.append(
