@@ -43,6 +43,9 @@ PARAMETERS: dict[str, Parameter] = {
     "order.lease_s": Parameter(5, "s", "above the channel time-out", 1, 60),
     "order.undelivered_s": Parameter(10, "s", "sent, and the device says nothing: send again", 3, 600),
     "order.retry_max_s": Parameter(30, "s", "longest pause between attempts", 1, 600),
+    "order.retry_patience": Parameter(
+        20, "", "attempts after which the pauses get ten times as long; who connects is told his orders anyway", 1, 1000
+    ),
     "order.attempts_alarm": Parameter(3, "", "failed attempts before the commander hears of it", 1, 100),
     "position.late_tasked_s": Parameter(
         30, "s", "position of a tasked unit: late; between Traccar's 600 s and TAK's per-event stale time"

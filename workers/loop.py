@@ -265,8 +265,9 @@ def process(name: str, settings: Settings | None = None) -> Iterator[Process]:
     leash.tie_to_parent()
     backend = open_backend(settings)
     this = Process(name, backend)
-    this.stop.install()
     backend.wait_for_schema()
+    # Only now: whoever is told to stop while it still waits for the schema simply ends.
+    this.stop.install()
     log.info("started", pid=os.getpid())
     try:
         yield this

@@ -383,7 +383,7 @@
 
     /** The selected row of an alarm that wants somebody carries the button to own it. */
     acknowledging(node) {
-      const wanted = node.dataset.key === this.key && this.alarm() !== null;
+      const wanted = node.dataset.key === this.key && this.alarm() !== null && this.incident() !== null; // else the button stands beside it
       const there = node.querySelector("[data-acknowledge]");
       if (there && !wanted) there.remove();
       if (!wanted || there) return;

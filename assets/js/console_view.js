@@ -105,9 +105,9 @@
       [say(c, "console.place"), place || w().DASH],
       [say(c, "console.raised"), `${w().clock(alarm.raised_at)} · ${w().ago(c.texts, c.now - alarm.raised_at)}`],
       ...(source ? [[say(c, "console.source"), source]] : []),
-      [say(c, "console.times"), `${alarm.count || 1}${alarm.count > 1 ? seen : ""}`],
+      ...(alarm.count > 1 ? [[say(c, "console.times"), `${alarm.count}${seen}`]] : []),
       [say(c, "console.state"), say(c, `alarm_status.${alarm.status}`)],
-      [say(c, "console.owner"), alarm.owner || say(c, "console.nobody")],
+      ...(alarm.owner ? [[say(c, "console.acknowledged_by"), alarm.owner]] : []),
     ];
   }
 
@@ -121,7 +121,7 @@
       [say(c, "console.place"), [place, at ? `${at[0].toFixed(4)}, ${at[1].toFixed(4)}` : ""].filter(Boolean).join(" · ") || w().DASH],
       [say(c, "console.opened"), `${w().clock(incident.opened_at)} · ${w().ago(c.texts, c.now - incident.opened_at)}`],
       [say(c, "console.owner"), incident.owner || say(c, "console.nobody")],
-      [say(c, "console.source"), [w().sayOr(c.texts, `source.${incident.source}`, incident.source), incident.reports > 1 ? `${say(c, "console.reports")} ×${incident.reports}` : ""].filter(Boolean).join(" · ") || w().DASH],
+      [say(c, "console.source"), [w().sayOr(c.texts, incident.source === "desk" ? "console.at_desk" : `source.${incident.source}`, incident.source), incident.reports > 1 ? `${say(c, "console.reports")} ×${incident.reports}` : ""].filter(Boolean).join(" · ") || w().DASH],
       ...(incident.people ? [[say(c, "console.people"), String(incident.people)]] : []),
     ];
   }

@@ -266,11 +266,14 @@
     4: '<circle cx="26" cy="26" r="21" fill="none" stroke="var(--sev4-fill)" stroke-width="5"/>',
   };
 
-  function glyph(sev) {
+  /** Shape and digit of a severity in a box of 52 × 52. */
+  function shape(sev) {
     const y = sev === 2 ? 42 : 36;
     const ink = sev === 4 ? "var(--t1)" : "var(--on-fill)";
-    return `<svg viewBox="0 0 52 52" aria-hidden="true">${SEV[sev] || SEV[4]}<text x="26" y="${y}" text-anchor="middle" font-size="27" font-weight="700" fill="${ink}">${sev}</text></svg>`;
+    return `${SEV[sev] || SEV[4]}<text class="digit" x="26" y="${y}" text-anchor="middle" font-size="27" font-weight="700" style="fill:${ink}">${sev}</text>`;
   }
+
+  const glyph = (sev) => `<svg viewBox="0 0 52 52" aria-hidden="true">${shape(sev)}</svg>`;
 
   const text = (id, value) => {
     const node = $(id);
@@ -283,6 +286,7 @@
     drawNotices();
     const { task, others } = p.current(state);
     show("idle", !task);
+    show("duty", !task);
     show("task", Boolean(task));
     show("actions", Boolean(task));
     show("others", others > 0);
@@ -294,6 +298,8 @@
     else drawIdle();
   }
 
+  const age = (s) => (s < 60 ? `${s} s` : `${Math.floor(s / 60)} min`);
+
   function drawLink() {
     const link = $("link");
     const up = online();
@@ -302,7 +308,7 @@
     let line = up ? `● ${t("phone.online")}` : `✕ ${t("phone.offline")}`;
     if (waiting) line += ` · ${t("phone.waiting", { n: waiting })}`;
     else if (!up && retryAt > performance.now()) line += ` · ${t("phone.retry", { s: Math.ceil((retryAt - performance.now()) / 1000) })}`;
-    else if (up && me) line += ` · ${t("phone.position_age", { s: Math.max(0, Math.round((now() - me.at) / 1000)) })}`;
+    else if (up && me) line += ` · ${t("phone.position_age", { age: age(Math.max(0, Math.round((now() - me.at) / 1000))) })}`;
     text("link", line);
   }
 
@@ -332,6 +338,7 @@
     text("idle-line", t(duty ? "phone.standby" : "phone.off_duty"));
     text("idle-sub", t(duty ? "phone.standby_sub" : "phone.off_duty_sub"));
     text("duty", t(duty ? "phone.end_duty" : "phone.start_duty"));
+    $("duty").className = duty ? "primary calm" : "primary"; // going off duty is not what a thumb should find first
   }
 
   function drawTask(task) {
@@ -348,8 +355,8 @@
     drawLimit(task);
     const to = task.place;
     const way = to && me ? p.bearing(me, to) : null;
-    const metres = way ? (way.metres < 1000 ? `${Math.round(way.metres / 10) * 10} m` : `${(way.metres / 1000).toFixed(1)} km`) : "";
-    const eta = task.eta_s ? t("phone.eta", { n: Math.max(1, Math.round(task.eta_s / 60)) }) : "";
+    const metres = way ? (way.metres < 1000 ? `${Math.round(way.metres / 10) * 10}\u00a0m` : `${(way.metres / 1000).toFixed(1)}\u00a0km`) : "";
+    const eta = task.eta_s ? t("phone.eta", { n: Math.max(1, Math.round(task.eta_s / 60)) }).replaceAll(" ", "\u00a0") : "";
     text("where", to ? [to.name || `${to.lat.toFixed(5)}, ${to.lon.toFixed(5)}`, metres, eta].filter(Boolean).join(" · ") : t("phone.no_place"));
     drawSteps(task.status);
     drawMap(to);
@@ -369,6 +376,7 @@
     show("limit", left !== null);
     if (left === null) return;
     const label = left < 0 ? t("phone.overdue") : t("phone.answer_in");
+    $("limit").dataset.over = left < 0 ? "1" : "0";
     $("limit").dataset.low = left < task.ack_limit_s / 4 ? "1" : "0";
     $("limit").replaceChildren(label, Object.assign(document.createElement("b"), { textContent: p.clock(left) }));
   }
@@ -389,7 +397,7 @@
   function drawMap(target) {
     const box = $("map");
     const [w, h] = [box.clientWidth, box.clientHeight];
-    const plan = target && h > 60 ? p.miniMap(me, target, w, h) : null;
+    const plan = target && h > 60 ? p.miniMap(me, target, w, h - 24) : null; // below it, the scale
     if (!plan) {
       box.innerHTML = h > 60 ? `<p class="none"></p>` : "";
       if (box.firstChild) box.firstChild.textContent = t("phone.no_place");
@@ -398,9 +406,10 @@
     const { target: b, me: a, bar } = plan;
     const metres = bar.metres >= 1000 ? `${bar.metres / 1000} km` : `${bar.metres} m`;
     const route = a ? `<line x1="${a.x}" y1="${a.y}" x2="${b.x}" y2="${b.y}" stroke="var(--t2)" stroke-width="3" stroke-dasharray="2 8" stroke-linecap="round"/>` : "";
-    const here = a ? `<circle cx="${a.x}" cy="${a.y}" r="11" fill="var(--acc)" stroke="var(--bg2)" stroke-width="4"/>` : "";
+    const left = a && a.x > w - 60;
+    const here = a ? `<circle cx="${a.x}" cy="${a.y}" r="11" fill="var(--acc)" stroke="var(--bg2)" stroke-width="4"/><text class="halo" x="${a.x + (left ? -18 : 18)}" y="${a.y + 6}" text-anchor="${left ? "end" : "start"}">${t("phone.me")}</text>` : "";
     const sev = p.current(state).task.sev;
-    box.innerHTML = `<svg viewBox="0 0 ${w} ${h}">${route}${here}<g transform="translate(${b.x - 19},${b.y - 19}) scale(.73)">${SEV[sev]}</g>
+    box.innerHTML = `<svg viewBox="0 0 ${w} ${h}">${route}${here}<g transform="translate(${b.x - 19},${b.y - 19}) scale(.73)">${shape(sev)}</g>
       <path d="M12 ${h - 14} v6 h${bar.px} v-6" fill="none" stroke="var(--t2)" stroke-width="2"/><text x="${16 + bar.px + 4}" y="${h - 8}">${metres}</text>
       <text x="${w - 26}" y="24">N</text><path d="M${w - 20} 30 v16 m-5 -10 l5 -6 l5 6" fill="none" stroke="var(--t2)" stroke-width="2"/></svg>`;
   }
@@ -410,9 +419,12 @@
   $("next").onclick = () => act(p.nextReceipt(p.current(state).task.status));
   $("duty").onclick = () => setDuty(!duty);
   const slider = $("slide-input");
+  const slid = () => $("slide").style.setProperty("--at", String(Number(slider.value) / 100));
+  slider.oninput = slid;
   slider.onchange = () => {
     if (Number(slider.value) >= 90) act("done");
     slider.value = 0;
+    slid();
   };
   slider.setAttribute("aria-labelledby", "slide-label");
   $("navigate").onclick = (event) => {

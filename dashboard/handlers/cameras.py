@@ -1,7 +1,5 @@
 """Cameras: register, health, alerts and verdicts."""
 
-from collections import Counter
-
 from dashboard.domain import camera
 from dashboard.domain import commands as c
 from dashboard.domain import events as e
@@ -87,21 +85,22 @@ def note_heartbeat(d: Dealing, cmd: c.NoteHeartbeat) -> str:
         d.record("camera", id, dead[id], camera.change_health(dead[id], "online", d.occurred_at))
         areas.add(dead[id].area)
     if areas:
-        _alarm_areas(d, cmd.source, areas)
+        _alarm_areas(d, areas)
     return cmd.source
 
 
-def _alarm_areas(d: Dealing, source: str, areas: set[str]) -> None:
+def _alarm_areas(d: Dealing, areas: set[str]) -> None:
     """One alarm per area says how many of its cameras are dead, not one alarm per camera."""
-    now_dead = Counter(cam.area for cam in d.tx.find("camera", [("source", "=", source), ("health", "=", "offline")]))
     for area in sorted(areas):
-        subject, n = f"area:{area}", now_dead[area]
+        # Of all sources: the cameras of one that are back do not make those of another see.
+        subject, n = f"area:{area}", d.tx.count("camera", [("area", "=", area), ("health", "=", "offline")])
         if n == 0:
             clear_alarm(d, DEAD, subject, "all back")
             continue
         state = d.tx.load("alarm", f"{DEAD}:{subject}")
-        grown = state is not None and n > state.params.get("n", 0)
-        raise_alarm(d, DEAD, subject, 3 if n >= 5 else 4, area, params={"n": n, "area": area}, repeat=grown)
+        # Its text names the number, so it is told again when that has changed, downwards too.
+        other = state is not None and n != state.params.get("n")
+        raise_alarm(d, DEAD, subject, 3 if n >= 5 else 4, area, params={"n": n, "area": area}, repeat=other)
 
 
 def verify(d: Dealing, cmd: c.VerifyCameraAlert) -> str:

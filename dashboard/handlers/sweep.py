@@ -36,7 +36,10 @@ def _orders(d: Dealing) -> None:
     # All of them are looked at: a limit here would let the oldest, which wait for their next turn, hide the others.
     for order in d.tx.find("order", [("status", "in", ["queued", "sent"])], order="queued_at"):
         waited = d.now - order.status_at
-        pause = min(1.0 * 2 ** min(order.attempt, 10), d.param("order.retry_max_s", order.area))
+        longest = d.param("order.retry_max_s", order.area)
+        pause = min(1.0 * 2 ** min(order.attempt, 10), longest)
+        if order.attempt > d.param("order.retry_patience", order.area):
+            pause = longest * 10  # an order that nobody can deliver must not fill the history for ever
         if order.status == "sent":
             pause = max(pause, d.param("order.undelivered_s", order.area))
         if waited >= pause * 1000 and issued < BATCH:

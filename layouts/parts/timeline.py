@@ -12,6 +12,7 @@ from dashboard.i18n import catalogue, text
 _CODES = {
     "event.incident.closed": {"outcome": "outcome"},
     "event.order.declined": {"reason": "decline"},
+    "event.order.sent": {"channel": "channel"},
     "event.order.attempt_failed": {"reason": "failure"},
 }
 
@@ -20,7 +21,8 @@ def _who(actor: str, words: dict[str, str]) -> str:
     role, _, id = actor.partition(":")
     if own := words.get(f"account.{id}"):  # an account that comes with a demonstration
         return own
-    return words.get(f"role.{role}", "") + (f" {id}" if role in ("commander", "duty_officer", "administrator") else "")
+    named = role in ("commander", "duty_officer", "administrator") and id != role  # an account called as its role says it
+    return words.get(f"role.{role}", "") + (f" {id}" if named else "")
 
 
 def timeline(entries: list[dict[str, Any]], unit_names: dict[str, str], lang: str) -> list[html.Li]:

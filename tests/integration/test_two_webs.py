@@ -69,12 +69,23 @@ def answers(instance: Instance, url: str) -> bool:
 
 
 def shown(picture: dict[str, Any]) -> dict[str, Any]:
-    """Leave out of a picture what belongs to the process (epoch, numbering) and to the moment (the age of each part)."""
-    parts = {
-        name: {key: value for key, value in part.items() if key != "as_of"} for name, part in picture["summary"].items()
+    """Leave out of a picture what belongs to the process that made it, and to the moment.
+
+    That is its epoch and numbering, the place of a unit in binary frames, and of each card the version, which starts with
+    the position at which the process has read the database; and of each counter up to when it is known to be true.
+    """
+    cards = {
+        kind: {id: without(card, "v", "slot") for id, card in found.items()}
+        for kind, found in picture["cards"].items()
+        if found
     }
-    cards = {kind: found for kind, found in picture["cards"].items() if found}
-    return {"cards": cards, "summary": parts, "view": picture["view"], "area": picture["area"], "demo": picture["demo"]}
+    counters = {name: without(part, "as_of") for name, part in picture["summary"].items()}
+    return {"cards": cards, "summary": counters, **{name: picture[name] for name in ("view", "area", "demo")}}
+
+
+def without(found: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return a copy without some members."""
+    return {name: value for name, value in found.items() if name not in names}
 
 
 @pytest.fixture(scope="module")

@@ -201,3 +201,29 @@ def test_a_switch_of_level_that_is_a_drill_stays_one_when_it_is_confirmed():
     back = scene.do(c.ProposeLevel(area=HUANGPU, level="normal", reason="演练结束，恢复常态值守")).id
     scene.do(c.ConfirmLevel(area=HUANGPU, proposal_id=back), SECOND)
     assert not scene.get("level", HUANGPU).drill
+
+
+def test_the_alarm_of_dead_cameras_says_how_many_there_are_now():
+    scene = Scene()
+    names = [f"C-{n}" for n in range(8)]
+    masters = tuple(c.CameraMaster(camera_id=name, name=name, area=HUANGPU) for name in names)
+    scene.do(c.RegisterCameras(cameras=masters, source="s-camera"), CAMERAS)
+    told = []
+    for dead in (8, 8, 2, 2, 3):
+        scene.do(c.NoteHeartbeat(source="s-camera", offline=tuple(names[:dead])), CAMERAS)
+        alarm = scene.get("alarm", f"camera_dead:area:{HUANGPU}")
+        told.append((alarm.params["n"], alarm.count))
+    assert told == [(8, 1), (8, 1), (2, 2), (2, 2), (3, 3)]
+
+
+def test_the_cameras_of_one_source_that_are_back_do_not_hide_the_dead_ones_of_another():
+    scene = Scene()
+    other = c.Actor(role="source", id="s-other")
+    for source, actor, names in (("s-camera", CAMERAS, ("A-1", "A-2")), ("s-other", other, ("B-1",))):
+        masters = tuple(c.CameraMaster(camera_id=name, name=name, area=HUANGPU) for name in names)
+        scene.do(c.RegisterCameras(cameras=masters, source=source), actor)
+        scene.do(c.NoteHeartbeat(source=source, offline=names), actor)
+    assert scene.get("alarm", f"camera_dead:area:{HUANGPU}").params["n"] == 3
+    scene.do(c.NoteHeartbeat(source="s-other", offline=()), other)
+    alarm = scene.get("alarm", f"camera_dead:area:{HUANGPU}")
+    assert (alarm.status, alarm.params["n"]) == ("unacked", 2)

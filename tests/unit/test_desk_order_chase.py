@@ -47,3 +47,12 @@ def test_the_timeline_shows_the_answer_that_came_after_an_hour_of_tries():
     story = scene.desk.read("incident", COMMANDER, incident_id=incident)
     assert story["timeline"][-1]["key"] == "event.order.accepted"
     assert story["head"] == story["timeline"][-1]["position"] or story["head"] == scene.store.head()
+
+
+def test_an_order_that_nobody_can_deliver_is_tried_less_and_less():
+    scene = Scene()
+    scene.units("U-1")
+    order = scene.order(scene.report(), "U-1")
+    for _ in range(8 * 3600 // 10):
+        scene.after(10)
+    assert 20 + 8 * 12 - 5 < scene.get("order", order).attempt < 20 + 8 * 12 + 5

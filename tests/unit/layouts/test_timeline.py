@@ -26,6 +26,7 @@ def who(actor: str, lang: str) -> Any:
         ("commander:demo-desk", "zh-CN", "演示值班台"),
         ("commander:demo-desk", "en", "Demo duty desk"),
         ("commander:li", "zh-CN", "指挥员 li"),
+        ("commander:commander", "zh-CN", "指挥员"),
         ("source:s-110", "zh-CN", "数据来源"),
     ],
 )
