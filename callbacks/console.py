@@ -216,6 +216,8 @@ def register(app: Dash, desk: Desk, profile: Profile) -> None:
         State(ids.REPORT_CATEGORY, "value"),
         State(ids.REPORT_SEVERITY, "value"),
         *(State(id, "value") for id in _CLEARED),
+        # A second click before the first has been answered would be a second incident.
+        running=[(Output(ids.REPORT_SEND, "disabled"), True, False)],
         prevent_initial_call=True,
     )
     async def report(_: int, category: str, level: int, *typed: Any) -> tuple[Any, ...]:

@@ -21,6 +21,7 @@ from datasource.sql.database import Database
 
 _OF_CASE = select(t.case_key.c.key_id, t.case_key.c.wrapped).where(t.case_key.c.case_id == bindparam("case_id"))
 _CASE_OF = select(t.case_key.c.case_id).where(t.case_key.c.key_id == bindparam("key_id"))
+_NEWEST = select(t.case_key.c.key_id, t.case_key.c.wrapped).order_by(t.case_key.c.created_at.desc()).limit(1)
 _BY_ID = select(t.case_key.c.wrapped).where(t.case_key.c.key_id == bindparam("key_id"))
 
 
@@ -58,6 +59,18 @@ class SqlVault:
         if gone:
             self._scrub()
         return gone
+
+    def fits(self) -> bool:
+        """Say whether our secret opens the keys that are there (the newest is tried); a restored database may want another."""
+        with self._database.reading() as connection:
+            row = connection.execute(_NEWEST).first()
+        if row is None:
+            return True
+        try:
+            sealing.unwrap(self._master, row[0], bytes(row[1]))
+        except ValueError:
+            return False
+        return True
 
     def _key_of(self, case: str) -> tuple[str, bytes]:
         with self._database.reading() as connection:

@@ -5,6 +5,7 @@ Runs in a process of its own (``muster prepare``) so that ``muster up`` itself s
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -44,6 +45,7 @@ def prepare(settings: Settings) -> dict[str, Any]:
 
         said["authority"] = str(certificates(settings).authority or "")
     migrate(settings)
+    _warn_of_another_secret(settings)
     with _accounts(settings) as accounts:
         if settings.demo:
             for user, role in DEMO_PEOPLE.items():
@@ -142,6 +144,21 @@ def write_city_access(settings: Settings, profile: Profile, accounts: Accounts, 
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(access, file)
     draft.replace(path)
+
+
+def _warn_of_another_secret(settings: Settings) -> None:
+    """Say aloud that the personal data of this database was sealed under another secret key: nobody would notice for weeks."""
+    from datasource.vault import SqlVault
+
+    database = Database(settings.database)
+    try:
+        if not SqlVault(database, SystemClock(), settings.secret()).fits():
+            sys.stderr.write(
+                "warning: the personal data in this database was sealed under another secret key and cannot be read; "
+                f"put the old key back (MUSTER_SECRET_KEY, or {settings.home_dir / 'secret.key'})\n"
+            )
+    finally:
+        database.close()
 
 
 def _link(settings: Settings, token: str) -> str:

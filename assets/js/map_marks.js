@@ -63,7 +63,7 @@
       const node = mark.marker.getElement();
       if (node) {
         node.classList.toggle("is-under", hidden);
-        if (this.interactive) node.tabIndex = hidden ? -1 : 0;
+        if (this.interactive) node.tabIndex = !hidden && mark.body.classList.contains("is-selected") ? 0 : -1; // the queue leads to the others
       }
       const place = `${dx} ${dy}`;
       if (mark.place !== place) {

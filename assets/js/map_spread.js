@@ -47,23 +47,28 @@
    * mark it is counted at}.
    */
   function spread(marks, before = new Map()) {
-    const taken = new Circles(), at = new Map(), under = new Map(), hosts = [];
+    const taken = new Circles(), at = new Map(), under = new Map(), placed = [], hosts = [];
     const order = [...marks].sort((a, b) => a.rank - b.rank || (a.key < b.key ? -1 : 1));
     for (const m of order) {
       const host = taken.worst(m.x, m.y, m.r);
       const spot = host ? aside(m, host, taken, before.get(m.key)) : { dx: 0, dy: 0 };
       if (!spot && !m.must) {
-        const counted = hosts.filter((h) => Math.hypot(h.x - m.x, h.y - m.y) < 2 * CELL); // few counts, not one at each mark
-        if (!counted.length) hosts.push(host);
-        under.set(m.key, (counted[0] || host).key);
+        const near = (h) => Math.hypot(h.x - m.x, h.y - m.y) < 2 * CELL;
+        let counter = hosts.find(near); // few counts, not one at each mark
+        if (!counter) hosts.push((counter = mildest(placed.filter(near)) || host)); // and on none that must be seen
+        under.set(m.key, counter.key);
         continue;
       }
       const { dx, dy } = spot || { dx: 0, dy: 0 };
       at.set(m.key, { dx, dy });
-      taken.add({ key: m.key, x: m.x + dx, y: m.y + dy, r: m.r });
+      const circle = { key: m.key, x: m.x + dx, y: m.y + dy, r: m.r, rank: m.rank };
+      taken.add(circle);
+      placed.push(circle);
     }
     return { at, under };
   }
+
+  const mildest = (list) => list.reduce((best, one) => (!best || one.rank > best.rank ? one : best), null);
 
   function aside(m, host, taken, last) {
     if (last && (last.dx || last.dy) && !taken.worst(m.x + last.dx, m.y + last.dy, m.r)) return last;

@@ -83,7 +83,7 @@
 
     text(name, text) {
       const node = this.part(name);
-      if (node) muster.rows.setText(node, text);
+      if (node) muster.rows[node.classList.contains("parts") ? "setParts" : "setText"](node, text);
     }
 
     link() {

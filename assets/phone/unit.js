@@ -349,7 +349,7 @@
       shape.setAttribute("aria-label", t("phone.severity", { n: task.sev }));
     }
     text("title", task.title + (task.drill ? ` · ${t("phone.drill")}` : ""));
-    text("number", `${t("phone.order")} #${task.number} · ${centreTime(task.queued_at)}`);
+    text("number", `${t("phone.order")} #${task.number} · ${centreTime(task.queued_at)}`.trim());
     text("text", task.text);
     text("by", task.by_name || "—");
     drawLimit(task);

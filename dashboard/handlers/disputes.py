@@ -4,6 +4,7 @@ from dashboard.domain import commands as c
 from dashboard.domain import dispute
 from dashboard.domain import events as e
 from dashboard.domain.errors import Invalid
+from dashboard.domain.masking import mask_text
 from dashboard.handlers.alarms import clear_alarm, raise_alarm
 from dashboard.handlers.dealing import Dealing
 
@@ -72,21 +73,23 @@ def recard(d: Dealing, state: dispute.Dispute) -> None:
 
 
 def _finish(d: Dealing, state: dispute.Dispute, outcome: str, text: str) -> None:
-    d.record("dispute", state.id, state, dispute.close(state, outcome, text))
+    d.record("dispute", state.id, state, dispute.close(state, outcome, mask_text(text)))
     clear_alarm(d, RED, f"dispute:{state.id}", outcome)
 
 
 def take_step(d: Dealing, cmd: c.TakeDisputeStep) -> str:
     """Go on to the next step."""
     state = d.load("dispute", cmd.dispute_id, action="TakeDisputeStep")
-    d.record("dispute", state.id, state, dispute.take_step(state, cmd.step, cmd.text))
+    d.record("dispute", state.id, state, dispute.take_step(state, cmd.step, mask_text(cmd.text)))
     return cmd.dispute_id
 
 
 def extend(d: Dealing, cmd: c.ExtendDispute) -> str:
     """Move the deadline (延期), which may take a card away."""
     state = d.load("dispute", cmd.dispute_id, action="ExtendDispute")
-    state = d.record("dispute", state.id, state, dispute.extend(state, cmd.due_at, cmd.reason, d.actor.label))
+    state = d.record(
+        "dispute", state.id, state, dispute.extend(state, cmd.due_at, mask_text(cmd.reason), d.actor.label)
+    )
     recard(d, state)
     return cmd.dispute_id
 

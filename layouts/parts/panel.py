@@ -10,7 +10,7 @@ def panel(name: str, title: str, children: list[Any], class_name: str = "") -> h
     head = html.Div(
         [
             html.H2(title, className="panel-title"),
-            html.Span(className="panel-note one-line", **{"data-part": f"{name}-note"}),
+            html.Span(className="panel-note parts", **{"data-part": f"{name}-note"}),
         ],
         className="panel-head",
     )

@@ -159,3 +159,18 @@ def test_no_trace_of_an_erased_key_stays_in_the_files(databases: Stores, tmp_pat
 def test_numbers_of_persons_in_free_text_are_masked(clear: str, masked: str) -> None:
     assert mask_text(clear) == masked
     assert mask_text(masked) == masked
+
+
+def test_a_key_says_whose_it_is_until_it_is_erased(vault: Any) -> None:
+    key_id, _ = vault.seal("INC-1", PERSON)
+    assert vault.case_of(key_id) == "INC-1"
+    vault.erase("INC-1")
+    assert vault.case_of(key_id) is None
+
+
+def test_a_vault_says_whether_its_secret_fits_the_keys_that_are_there(databases: Stores) -> None:
+    other = sql_vault(databases, "f" * 32)
+    assert other.fits(), "an empty vault fits any secret"
+    mine = sql_vault(databases)
+    mine.seal("INC-1", PERSON)
+    assert mine.fits() and not other.fits()

@@ -6,6 +6,7 @@ they would (links, keys, touches) and sources speak through the API; only accoun
 
 import contextlib
 import itertools
+import os
 import re
 import threading
 import time
@@ -24,8 +25,12 @@ from datasource.bootstrap import open_backend
 from datasource.settings import load
 from tests.harness import CHECKOUT, Instance, wait_for
 
-SOON_S = 2.0
+# Seconds on a machine that has far more to do than it can say nothing about the product.
+PATIENCE = max(1.0, os.getloadavg()[0] / (2 * (os.cpu_count() or 1)))
+SOON_S = 2.0 * PATIENCE
 """What "at once" means to somebody who waits for it."""
+THEN_S = 6.0 * PATIENCE
+"""What follows from something, without anybody having promised when."""
 
 ENTER, TAB = "\ue007", "\ue004"
 DESKTOP, BIG = (1440, 900), (1920, 1080)

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.e2e.stage import ENTER, SOON_S, now
+from tests.e2e.stage import ENTER, SOON_S, THEN_S, now
 
 
 def test_a_report_becomes_an_order_that_a_unit_carries_out_while_everyone_watches(district):
@@ -16,7 +16,7 @@ def test_a_report_becomes_an_order_that_a_unit_carries_out_while_everyone_watche
     district.report("仓库起火")
     console.wait(lambda: console.row("queue-rows", "仓库起火"), SOON_S, "the report in the queue")
     wall.wait(lambda: wall.row("alarms-rows", "仓库起火"), SOON_S, "the report on the wall")
-    wall.wait(lambda: wall.counter("unacked") == "1", SOON_S, "the counter of alarms")
+    wall.wait(lambda: wall.counter("unacked") == "1", THEN_S, "the counter of alarms")
 
     console.press("j", "d")  # D need not wait for the recommendation to come
     console.wait(lambda: console.aims_at() == unit, what="the focus on the unit")
@@ -25,7 +25,7 @@ def test_a_report_becomes_an_order_that_a_unit_carries_out_while_everyone_watche
     phone.wait(lambda: phone.step() == "已派" and phone.rings(), SOON_S, "the order to ring on the phone")
     assert phone.text("#title") == "仓库起火"
     order = district.card("order", lambda one: one["unit"] == unit)["id"]
-    wall.wait(lambda: wall.counter("unacked") == "0", SOON_S, "the counter of alarms to go back")
+    wall.wait(lambda: wall.counter("unacked") == "0", THEN_S, "the counter of alarms to go back")
 
     for button, step in (("接收任务", "接单"), ("出发", "出发"), ("已到场", "到场")):
         assert phone.text("#next") == button
@@ -44,9 +44,9 @@ def test_a_report_becomes_an_order_that_a_unit_carries_out_while_everyone_watche
     phone.wait(lambda: phone.shown("#idle"), what="the phone to be idle again")
 
     console.tap("#console-close")
-    wall.wait(lambda: incident not in wall.ids("incident"), SOON_S, "the wall to forget the incident")
-    wall.wait(lambda: not wall.row("alarms-rows", "仓库起火"), SOON_S, "the row to leave the wall")
-    wall.wait(lambda: wall.counter("open") == "0", SOON_S, "the counter of incidents to go back")
+    wall.wait(lambda: incident not in wall.ids("incident"), THEN_S, "the wall to forget the incident")
+    wall.wait(lambda: not wall.row("alarms-rows", "仓库起火"), THEN_S, "the row to leave the wall")
+    wall.wait(lambda: wall.counter("open") == "0", THEN_S, "the counter of incidents to go back")
 
 
 def test_what_is_done_without_a_connection_arrives_once_and_in_order(district):
@@ -59,7 +59,7 @@ def test_what_is_done_without_a_connection_arrives_once_and_in_order(district):
     phone.wait(lambda: phone.text("#next") == "接收任务", what="the order")
 
     phone.cut()
-    phone.wait(lambda: "离线" in phone.text("#link"), SOON_S, "the phone to notice")
+    phone.wait(lambda: "离线" in phone.text("#link"), THEN_S, "the phone to notice")
     phone.tap("#next")
     phone.wait(lambda: phone.text("#next") == "出发", what="the next step")
     phone.tap("#next")
@@ -106,7 +106,7 @@ def test_an_order_is_taken_back_and_the_next_one_is_declined_and_goes_to_another
     # Who has declined is not recommended first again, however near.
     console.wait(lambda: console.candidates() == [other, near], what="the other unit to be recommended")
     second = console.send(other)
-    console.wait(lambda: alarm not in console.rows("queue-rows"), SOON_S, "the alarm to be over")
+    console.wait(lambda: alarm not in console.rows("queue-rows"), THEN_S, "the alarm to be over")
     assert district.card("order", lambda one: one["id"] == second)["unit"] == other
 
 
@@ -123,16 +123,16 @@ def test_an_order_nobody_answers_rings_at_the_console_and_on_the_wall_until_some
             lambda page=page, part=part: page.row(part, "指令未回执 · 白云一组"), 3 + SOON_S, f"the alarm in {part}"
         )
     assert now() - sent_at >= 3000, "the limit of this centre is 3 s"
-    console.wait(lambda: "超时" in console.rows("order-rows")[f"order:{order}"], SOON_S, "the order to be marked")
+    console.wait(lambda: "超时" in console.rows("order-rows")[f"order:{order}"], THEN_S, "the order to be marked")
     phone.wait(lambda: "回执超时" in phone.text("#limit"), what="the phone to say that it is late")
 
     # An answer ends the condition; the alarm stays until somebody says that it was seen.
     phone.tap("#next")
     for page, part in ((console, "queue-rows"), (wall, "alarms-rows")):
-        page.wait(lambda page=page, part=part: page.row(part, "已恢复·未确认"), SOON_S, f"the answer in {part}")
+        page.wait(lambda page=page, part=part: page.row(part, "已恢复·未确认"), THEN_S, f"the answer in {part}")
     console.press("j", "a")
     for page, part in ((console, "queue-rows"), (wall, "alarms-rows")):
-        page.wait(lambda page=page, part=part: not page.row(part, "指令未回执"), SOON_S, f"the alarm to leave {part}")
+        page.wait(lambda page=page, part=part: not page.row(part, "指令未回执"), THEN_S, f"the alarm to leave {part}")
 
 
 def test_a_better_unit_that_comes_up_does_not_slip_under_the_finger(district):
@@ -202,7 +202,7 @@ def test_a_report_is_taken_at_the_console_by_keyboard_and_who_called_stays_secre
     console.wait(lambda: not console.shown("[data-part='report']"), what="the form to close")
     assert (incident["owner"], incident["people"], incident["sev"]) == ("李指挥", 2, 1)
     assert console.row("queue-rows", "楼道冒烟") == "", "whoever takes a report owns the incident"
-    wall.wait(lambda: wall.row("alarms-rows", "楼道冒烟"), SOON_S, "the incident on the wall")
+    wall.wait(lambda: wall.row("alarms-rows", "楼道冒烟"), THEN_S, "the incident on the wall")
 
     console.wait(lambda: "楼道冒烟" in console.text("#console-timeline"), what="the timeline")
     for secret in (caller, "13800138000"):

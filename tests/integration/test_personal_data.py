@@ -61,9 +61,9 @@ def planted() -> dict[str, str]:
     return found
 
 
-TEXTS = 8
+TEXTS = 9
 STATIC = "static"
-(IN_REPORT, IN_DESK_REPORT, IN_FORM, IN_NOTE, IN_STATUS, IN_DISPUTE, IN_PLACE, IN_DEAD) = range(TEXTS)
+(IN_REPORT, IN_DESK_REPORT, IN_FORM, IN_NOTE, IN_STATUS, IN_DISPUTE, IN_PLACE, IN_DEAD, IN_STEP) = range(TEXTS)
 
 
 # --- looking ---------------------------------------------------------------------------------------------
@@ -172,6 +172,7 @@ def tell(told: Story) -> None:
         )
         told.form_incident = fill_in_the_form(commander)
         commander.do("AddNote", incident_id=told.desk_incident, text=numbers(IN_NOTE))
+        move_the_case(Person(instance, "mediator"))
         told.incident = wait_for(lambda: by_title(commander, TITLE), 15, what="the report is an incident")
         refused(told, instance, police)
         outage(instance, police)
@@ -246,6 +247,14 @@ def fill_in_the_form(who: Person) -> str:
     result = reply.json()["response"]["console-result"]["data"]
     assert result["ok"], result
     return str(result["select"])
+
+
+def move_the_case(mediator: Person) -> None:
+    """Take the next step of the case, with words about it."""
+    found = wait_for(lambda: mediator.snapshot("disputes")["cards"].get("dispute"), 15, what="the case")
+    (case,) = found.values()
+    following = case["steps"][case["steps"].index(case["step"]) + 1]
+    mediator.do("TakeDisputeStep", dispute_id=case["id"], step=following, text=numbers(IN_STEP))
 
 
 def refused(told: Story, instance: Instance, police: str) -> None:

@@ -50,6 +50,14 @@ test("what is counted is counted at few marks", () => {
   assert.ok(new Set(under.values()).size <= 2);
 });
 
+test("the count stands at a mild mark, not at one that must be seen", () => {
+  const bad = Array.from({ length: 6 }, (_, i) => mark(`bad${i}`, 200 + i * 22, 200, { rank: 1, must: true }));
+  const mild = Array.from({ length: 90 }, (_, i) => mark(`mild${i}`, 200 + (i % 7), 200 + (i % 5), { rank: 4 }));
+  const { under } = spread([...bad, ...mild]);
+  assert.ok(under.size > 20);
+  for (const host of under.values()) assert.match(host, /^mild/);
+});
+
 test("a mark keeps its place beside as long as that is free", () => {
   const marks = [mark("a", 100, 100, { rank: 1 }), mark("b", 104, 100)];
   const first = spread(marks);

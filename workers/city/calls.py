@@ -27,7 +27,7 @@ QUIETEST = 0.4
 LASTS_MIN = {1: (40, 90), 2: (25, 60), 3: (14, 40), 4: (10, 26)}
 AGAIN = 0.13
 SECOND_SOURCE = 0.03
-AT_START = 18
+AT_START = 15
 
 
 class Open(msgspec.Struct, array_like=True):
