@@ -60,7 +60,7 @@ PARAMETERS: dict[str, Parameter] = {
     "recommend.detour": Parameter(1.4, "", "road length over straight line", 1, 4),
     "camera.repeat_s": Parameter(120, "s", "same camera and rule within: one alert", 0, 3600),
     "camera.lapse_s": Parameter(7200, "s", "a mild camera alert nobody judged leaves the list: ours", 60, 604_800),
-    "retention.tracks_d": Parameter(30, "d", "unit tracks are forgotten after", 1, 3650),
+    "retention.tracks_d": Parameter(7, "d", "unit tracks are forgotten after", 1, 3650),
     "source.grace_s": Parameter(20, "s", "after a start, before silence is an alarm", 0, 600),
     "api.position_age_s": Parameter(86_400, "s", "older positions are refused"),
     "api.fact_age_s": Parameter(2_592_000, "s", "older facts are refused"),

@@ -76,7 +76,7 @@
         if (!row || e.target.closest("button")) return;
         const step = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity }[e.key];
         if (step || e.key === "Enter" || e.key === " ") e.preventDefault();
-        if (step) this.step(step);
+        if (step) this.step(step, row.dataset.key);
         else if (e.key === "Enter" || e.key === " ") this.select(row.dataset.key);
       });
       this.on(this.part("queue-tabs"), "keydown", (e) => {
@@ -273,9 +273,10 @@
       }
     }
 
-    step(by) {
+    /** Select the row `by` rows after the selected one, or after `from`. */
+    step(by, from = this.key) {
       const rows = muster.consoleView.queue(this.context())[this.tab];
-      const key = muster.consoleView.neighbour(rows.map((r) => r.key), this.key, by);
+      const key = muster.consoleView.neighbour(rows.map((r) => r.key), from, by);
       if (!key) return;
       this.select(key);
       const node = this.part("queue-rows").querySelector(`[data-key="${CSS.escape(key)}"]`);

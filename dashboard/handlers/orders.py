@@ -4,6 +4,7 @@ from dashboard.domain import commands as c
 from dashboard.domain import dispatch, incident, unit
 from dashboard.domain import events as e
 from dashboard.domain.errors import Invalid, NotFound, Refused
+from dashboard.domain.masking import mask_text
 from dashboard.handlers.alarms import clear_alarm, own_alarm, raise_alarm, settle_alarm
 from dashboard.handlers.dealing import Dealing
 from dashboard.handlers.incidents import UNTAKEN
@@ -40,7 +41,7 @@ def send(d: Dealing, cmd: c.SendOrder) -> str:
         incident_id=inc.id,
         unit_id=one.id,
         severity=inc.severity,
-        text=cmd.text.strip(),
+        text=mask_text(cmd.text.strip()),
         ack_limit_s=limit,
         ack_due_at=d.now + limit * 1000,
         by=d.actor.label,

@@ -30,15 +30,15 @@ def test_a_report_becomes_an_order_that_a_unit_carries_out_while_everyone_watche
     for button, step in (("接收任务", "接单"), ("出发", "出发"), ("已到场", "到场")):
         assert phone.text("#next") == button
         phone.tap("#next")
-        console.wait(lambda step=step: has_time(console.steps(order), step), SOON_S, f"{step} on the console")
+        console.wait(lambda step=step: has_time(console.steps(order), step), THEN_S, f"{step} on the console")
     wall.wait(
         lambda: "1 组到场" in wall.rows("alarms-rows")[f"alarm:incident_untaken:incident:{incident}"],
-        SOON_S,
+        THEN_S,
         "that on the wall",
     )
     phone.wait(lambda: phone.shown("#slide"), what="the slider")
     phone.slide()
-    console.wait(lambda: has_time(console.steps(order), "完成"), SOON_S, "完成 on the console")
+    console.wait(lambda: has_time(console.steps(order), "完成"), THEN_S, "完成 on the console")
     for step in ("已派", "送达", "已读", "接单", "出发", "到场", "完成"):
         assert has_time(console.steps(order), step), console.steps(order)
     phone.wait(lambda: phone.shown("#idle"), what="the phone to be idle again")
@@ -70,11 +70,11 @@ def test_what_is_done_without_a_connection_arrives_once_and_in_order(district):
     phone.wait(
         lambda: phone.text("#link").startswith("● 在线") and "已保存" not in phone.text("#link"), what="all sent"
     )
-    console.wait(lambda: has_time(console.steps(order), "出发"), SOON_S, "出发 on the console")
+    console.wait(lambda: has_time(console.steps(order), "出发"), THEN_S, "出发 on the console")
     said = [kind for kind in district.history(f"order:{order}") if kind in ("order.accepted", "order.en_route")]
     assert said == ["order.accepted", "order.en_route"]
     phone.tap("#next")
-    console.wait(lambda: has_time(console.steps(order), "到场"), SOON_S, "到场 on the console")
+    console.wait(lambda: has_time(console.steps(order), "到场"), THEN_S, "到场 on the console")
 
 
 def test_an_order_is_taken_back_and_the_next_one_is_declined_and_goes_to_another_unit(district):
@@ -90,7 +90,7 @@ def test_an_order_is_taken_back_and_the_next_one_is_declined_and_goes_to_another
     phone.wait(lambda: "已撤回" in phone.text("#notices"), SOON_S, "the notice on the phone")
     phone.wait(lambda: phone.shown("#idle"), what="the phone to be idle again")
     assert phone.rings() > 0
-    console.wait(lambda: "已撤回" in console.rows("order-rows")[f"order:{order}"], SOON_S, "撤回 on the console")
+    console.wait(lambda: "已撤回" in console.rows("order-rows")[f"order:{order}"], THEN_S, "撤回 on the console")
     phone.tap("#notices button")
     phone.wait(lambda: not phone.shown("#notices .notice"), what="the notice to be put away")
 

@@ -9,7 +9,7 @@ from dashboard.config import load_profile
 from dashboard.domain.camera import RULES
 from dashboard.domain.dispute import OUTCOMES
 from datasource.web import api_models as m
-from tests.unit.city.towns import HOUR, MINUTE, MONDAY_10, Town, bodies
+from tests.city.towns import HOUR, MINUTE, MONDAY_10, Town, bodies
 from workers.city.calls import categories
 from workers.city.city import FIVE_STEPS
 from workers.city.facts import Fact

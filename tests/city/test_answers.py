@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dashboard.domain.dispatch import DECLINE_REASONS, RECEIPTS
-from tests.unit.city.towns import HOUR, MINUTE, Town
+from tests.city.towns import HOUR, MINUTE, Town
 from workers.city.answers import Receipt
 
 

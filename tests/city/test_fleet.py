@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dashboard.config import load_profile
 from dashboard.domain.geo import distance_m
 from dashboard.domain.position import Track, accept
-from tests.unit.city.towns import HOUR, MINUTE, MONDAY_10, Town, bodies
+from tests.city.towns import HOUR, MINUTE, MONDAY_10, Town, bodies
 from workers.city.fleet import FOREVER
 from workers.city.force import chinese, make_force
 from workers.city.land import Land
