@@ -56,7 +56,8 @@
   /** The steps to show: those that were taken with their times, and of a running order those to come: [[label, time or ""] …]. */
   function stepper(c, order) {
     const line = steps(order);
-    const label = (step) => say(c, `order_status.${step}`);
+    const again = order.attempt > 1 ? ` ×${order.attempt}` : "";
+    const label = (step) => say(c, `order_status.${step}`) + (step === "queued" ? again : "");
     if (!FINAL.has(order.status)) {
       // A step that a later one has overtaken is not to come any more.
       const last = line.reduce((most, [, at], i) => (at ? i : most), 0);

@@ -27,7 +27,7 @@ def candidate(
     if one.distance_m is not None:
         facts.append(text("console.distance", lang, km=f"{one.distance_m / 1000:.1f}"))
     reasons = [
-        text(key, lang, **{**params, "capabilities": _named(params.get("capabilities", ""), names)})
+        text(key, lang, **{**params, "capabilities": _named(params.get("capabilities", ""), names, lang)})
         for key, params in one.why
         if key != "why.eta"
     ]
@@ -89,5 +89,5 @@ def candidate_list(
     return rows
 
 
-def _named(codes: object, names: dict[str, str]) -> str:
-    return "、".join(names.get(f"capability.{code}", code) for code in str(codes).split(",") if code)
+def _named(codes: object, names: dict[str, str], lang: str) -> str:
+    return text("page.listing", lang).join(names.get(f"capability.{code}", code) for code in str(codes).split(",") if code)

@@ -38,7 +38,7 @@ while (walk.nextNode()) {
   const style = getComputedStyle(node), range = document.createRange();
   range.selectNodeContents(walk.currentNode);
   const box = range.getBoundingClientRect();
-  if (!box.width || node.closest(".order .row-sub")) continue; // said to those who cannot see the steps
+  if (!box.width || node.closest(".order :is(.row-sub, .row-state)")) continue; // said to those who cannot see the steps
   found.texts++;
   if (parseFloat(style.fontSize) < floor - 0.05) found.small[called(node)] = `${style.fontSize} ${text.slice(0, 20)}`;
   const ink = channels(node instanceof SVGElement ? style.fill : style.color), paper = ground(node);
