@@ -10,6 +10,9 @@
   /** Where the page stands against burning in: one of nine places, a step every ten minutes: pure. */
   const shiftAt = (ms) => SHIFTS[Math.floor(ms / SHIFT_EVERY_MS) % SHIFTS.length];
 
+  /** Figures of a part are figures until its sources are lost; then they are what was, and nobody knows what is. */
+  const known = (part) => Boolean(part) && part.state !== "lost";
+
   class Wall {
     constructor(page) {
       this.page = page;
@@ -165,11 +168,16 @@
       return `${this.say(key)} · ${this.say("wall.checked", { time: muster.words.clock(heard) })}`;
     }
 
+    /** What an empty list says: that there is nothing, or that nobody knows, as its source has fallen silent. */
+    empty(c, part, key) {
+      return part && part.state === "lost" ? this.say("wall.kpi.lost_empty") : this.good(c, key);
+    }
+
     alarms(c, orders) {
       const rows = muster.wallView.alarmRows(c, orders);
       this.list("alarms", rows, { empty: this.good(c, "wall.alarms.empty") });
       const { alarms, incidents } = c.summary;
-      this.text("alarms-note", alarms && incidents ? this.say("wall.alarms.head", { unacked: alarms.unacked, open: incidents.open }) : "");
+      this.text("alarms-note", alarms && incidents ? this.say("wall.alarms.head", { unacked: alarms.unacked, open: known(incidents) ? incidents.open : null }) : "");
     }
 
     units(c, orders) {
@@ -179,9 +187,10 @@
         return at || null;
       };
       const board = muster.wallView.unitRows(c, room, position, orders);
-      this.list("units", board.rows, { total: board.total, more: "wall.more_units", empty: this.good(c, "wall.units.empty") });
+      this.list("units", board.rows, { total: board.total, more: "wall.more_units", empty: this.empty(c, c.summary.units, "wall.units.empty") });
       const u = c.summary.units;
-      this.text("units-note", u ? this.say("wall.units.head", { on_duty: muster.words.count(u.on_duty), available: muster.words.count(u.available) }) : "");
+      const figure = (n) => muster.words.count(known(u) ? n : null);
+      this.text("units-note", u ? this.say("wall.units.head", { on_duty: figure(u.on_duty), available: figure(u.available) }) : "");
     }
 
     disputes(c) {
@@ -189,16 +198,18 @@
       const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
       const most = panel.clientHeight > 26 * rem ? 8 : 5;
       muster.rows.render(this.part("disputes-bars"), muster.wallView.disputeBars(c, most), "div");
-      this.list("disputes", muster.wallView.disputeRows(c));
       const d = c.summary.disputes;
-      this.text("disputes-note", d ? this.say("wall.disputes.head", { open: muster.words.count(d.open), age: d.oldest_at ? muster.words.timer(c.now - d.oldest_at, c.texts) : "" }) : "");
+      const quiet = d && (!known(d) || d.open === 0);
+      this.part("disputes-bars").hidden = Boolean(quiet);
+      this.list("disputes", quiet ? [] : muster.wallView.disputeRows(c), { empty: quiet ? this.empty(c, d, "wall.disputes.empty") : "" });
+      this.text("disputes-note", d && !quiet ? this.say("wall.disputes.head", { open: muster.words.count(d.open), age: d.oldest_at ? muster.words.timer(c.now - d.oldest_at, c.texts) : "" }) : "");
     }
 
     cameras(c) {
       const rows = muster.wallView.cameraRows(c);
-      this.list("cameras", rows, { empty: this.good(c, "wall.cameras.empty") });
+      this.list("cameras", rows, { empty: this.empty(c, c.summary.cameras, "wall.cameras.empty") });
       const oldest = Math.min(...rows.map((r) => r.raised_at));
-      this.text("cameras-note", rows.length ? this.say("wall.cameras.head", { n: rows.length, age: muster.words.timer(c.now - oldest, c.texts) }) : this.say("wall.cameras.head_none"));
+      this.text("cameras-note", rows.length ? this.say("wall.cameras.head", { n: rows.length, age: muster.words.timer(c.now - oldest, c.texts) }) : known(c.summary.cameras) ? this.say("wall.cameras.head_none") : "");
     }
 
     trend(c) {
@@ -207,7 +218,7 @@
       const em = parseFloat(getComputedStyle(box).fontSize);
       const { clientWidth: width, clientHeight: height } = box;
       const last = hours.length ? hours[hours.length - 1][1] : 0;
-      this.text("trend-note", hours.length ? this.say("wall.trend.head", { n: last }) : "");
+      this.text("trend-note", hours.length ? this.say("wall.trend.head", { n: known(c.summary.incidents) ? last : null }) : "");
       const total = hours.reduce((n, [, m]) => n + m, 0);
       const key = JSON.stringify([hours, width, height]);
       if (this.drawn === key || !width || !height) return;

@@ -17,7 +17,7 @@ from dashboard.domain import commands as c
 from dashboard.domain.events import Place
 from dashboard.domain.position import Fix
 from datasource.web.api_desk import mount_desk_api
-from tests.unit.web.house import HOST, House, house
+from tests.web.house import HOST, House, house
 from workers.city import duty_desk
 from workers.city.__main__ import main
 from workers.city.duty import Duty

@@ -16,7 +16,7 @@ from datasource import facts
 from datasource.web.api_gauge import Limits
 from datasource.web.api_wire import POSITIONS_KEPT_MS, RedisWire
 from tests.fixtures_store import RedisServer
-from tests.unit.web.house import HOST, START, TOKEN, House, house, problem_fields
+from tests.web.house import HOST, START, TOKEN, House, house, problem_fields
 
 pytestmark = pytest.mark.integration
 

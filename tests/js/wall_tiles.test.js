@@ -103,7 +103,7 @@ test("the level of the own area holds, or else the nearest one above it that is 
 
 test("a proposed level is shown while it waits for the second person, and a drill is marked", () => {
   const l = level(context({ level: [{ id: "4401", level: "III", mode: "wartime", since: NOW, drill: true, proposed_level: "II" }] }));
-  assert.equal(l.proposed, "待确认:二级响应");
+  assert.equal(l.proposed, "待确认：二级响应");
   assert.equal(l.drill, true);
 });
 

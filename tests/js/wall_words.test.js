@@ -74,5 +74,5 @@ test("a page that never got anything says so after five seconds", () => {
 });
 
 test("an ended session is told, not hidden behind a countdown", () => {
-  assert.equal(linkView({ state: "lost", ended: "session", silent_ms: s(6), data_at: NOW }, word).banner, "登录已失效,请重新登录");
+  assert.equal(linkView({ state: "lost", ended: "session", silent_ms: s(6), data_at: NOW }, word).banner, "登录已失效，请重新登录");
 });

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from datasource.settings import load, make_home
-from tests.unit.web.house import PROFILE, House, house
+from tests.web.house import PROFILE, House, house
 from workers.city.__main__ import read_access
 from workers.prepare import DEMO_DESK, write_city_access
 

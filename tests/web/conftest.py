@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.web.house import House, Source, Visitor, house
+from tests.web.house import House, Source, Visitor, house
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.i18n import text
 from datasource.web.pages import safe_next
-from tests.unit.web.house import Visitor, house
+from tests.web.house import Visitor, house
 
 PASSWORD = "correct horse 7"
 

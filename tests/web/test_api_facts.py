@@ -11,7 +11,7 @@ from dashboard.domain import commands as c
 from datasource.errors import Unavailable
 from datasource.web.api_gauge import Limits
 from datasource.web.api_wire import MemoryWire, Readings
-from tests.unit.web.house import HOST, OTHER_TOKEN, START, House, Source, house, problem_fields
+from tests.web.house import HOST, OTHER_TOKEN, START, House, Source, house, problem_fields
 
 REPORT = {
     "category": "fire",
@@ -240,7 +240,7 @@ def test_a_body_that_trickles_in_too_slowly_is_given_up(centre, monkeypatch):
     "headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic dTpw"}, {"Authorization": "Bearer "}]
 )
 def test_without_a_good_token_nothing_is_taken(quiet, headers):
-    from tests.unit.web.house import Visitor
+    from tests.web.house import Visitor
 
     answer = Visitor(quiet.door, browser=False).post("/api/v1/reports", json=REPORT, headers=headers)
     assert answer.status_code == 401

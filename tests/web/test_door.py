@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from datasource.web.door import Door
-from tests.unit.web.house import HOST, SCREENS, House, Visitor, problem_fields
+from tests.web.house import HOST, SCREENS, House, Visitor, problem_fields
 
 ROLES = {
     "commander": ("wall", "console", "disputes"),

@@ -8,7 +8,7 @@ from openapi_spec_validator import validate
 
 from datasource.web import openapi_desk
 from datasource.web.api_calls import CALLS
-from tests.unit.web.house import START, House, Source, Visitor
+from tests.web.house import START, House, Source, Visitor
 
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "reports": [

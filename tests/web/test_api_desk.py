@@ -15,7 +15,7 @@ from dashboard.domain import commands as c
 from dashboard.domain.position import Fix
 from datasource.errors import Unavailable
 from datasource.web import api_desk, api_desk_models, openapi, openapi_desk
-from tests.unit.web.house import PROFILE, House, Source, Visitor, house, problem_fields
+from tests.web.house import PROFILE, House, Source, Visitor, house, problem_fields
 
 HUANGPU, TIANHE = "440112", "440106"
 POLICE = c.Actor(role="source", id="s-110")

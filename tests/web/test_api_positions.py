@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from dashboard.domain import geo
-from tests.unit.web.house import START, Source, problem_fields
+from tests.web.house import START, Source, problem_fields
 
 FIX = {"unit_id": "U1", "lat": 23.1065, "lon": 113.4592, "at": START - 1000}
 

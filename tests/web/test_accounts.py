@@ -9,7 +9,7 @@ from dashboard.domain.errors import Conflict, Invalid, NotFound, Refused
 from datasource.accounts import DEVICE_MS, LINK_MS, SESSION_MS, TooManyFailures
 from datasource.errors import Unavailable
 from datasource.sql.tables_access import ACCESS_TABLES
-from tests.unit.web.house import START, House
+from tests.web.house import START, House
 
 PASSWORD = "correct horse 7"
 
