@@ -271,7 +271,7 @@ class Pages:
             return self._home(request, visitor, 422, unit_id=unit_id, wrong=text("notfound.unit", lang, id=unit_id))
         token = await asyncio.to_thread(self._accounts.pair_unit, unit.id, unit.area, unit.name, visitor.id)
         link = f"{self._public_url or str(request.base_url).rstrip('/')}/pair/{token}"
-        qr = segno.make(link, error="m").svg_inline(scale=7, dark="#101418", light="#ffffff", border=3)
+        qr = segno.make(link, error="m").svg_inline(scale=7, dark="#101418", light="#ffffff", border=3, omitsize=True)
         return render("pair-offer.html", lang, visitor=visitor, unit=unit, link=link, qr=qr, minutes=LINK_MS // 60_000)
 
     def _unit(self, unit_id: str) -> Any | None:

@@ -36,7 +36,9 @@ def mount_tls_page(app: FastAPI, settings: Settings) -> None:
             own_authority=own_authority,
             tls=settings.tls,
             address=address,
-            qr=segno.make(address, error="m").svg_inline(scale=6, dark="#161b21", light="#ffffff", border=3, omitsize=True),
+            qr=segno.make(address, error="m").svg_inline(
+                scale=6, dark="#161b21", light="#ffffff", border=3, omitsize=True
+            ),
             fingerprint=fingerprint(authority_path(settings)) if own_authority else "",
         )
         return HTMLResponse(body, headers={"Cache-Control": "no-store"})

@@ -90,4 +90,6 @@ def candidate_list(
 
 
 def _named(codes: object, names: dict[str, str], lang: str) -> str:
-    return text("page.listing", lang).join(names.get(f"capability.{code}", code) for code in str(codes).split(",") if code)
+    return text("page.listing", lang).join(
+        names.get(f"capability.{code}", code) for code in str(codes).split(",") if code
+    )

@@ -21,7 +21,8 @@ def _who(actor: str, words: dict[str, str]) -> str:
     role, _, id = actor.partition(":")
     if own := words.get(f"account.{id}"):  # an account that comes with a demonstration
         return own
-    named = role in ("commander", "duty_officer", "administrator") and id != role  # an account called as its role says it
+    # An account that is called as its role is says it once.
+    named = role in ("commander", "duty_officer", "administrator") and id != role
     return words.get(f"role.{role}", "") + (f" {id}" if named else "")
 
 
