@@ -305,13 +305,19 @@
 
     /** Something was chosen elsewhere (the map). */
     selected(what) {
-      if (what && what.kind === "incident") this.key = `incident:${what.id}`;
+      this.key = what && what.kind === "incident" ? `incident:${what.id}` : what && what.kind === "camera_alert" ? this.alarmOf(what) : null;
       this.draw();
     }
 
     incident() {
       const chosen = muster.selected();
       return chosen && chosen.kind === "incident" ? chosen.id : null;
+    }
+
+    /** The row of the alarm that speaks of a thing, or null. */
+    alarmOf({ kind, id }) {
+      const found = Object.values(muster.store.cards.alarm || {}).find((a) => a.subject === `${kind}:${id}`);
+      return found ? `alarm:${found.id}` : null;
     }
 
     /** The alarm of the selected row when it wants somebody and is more than that nobody has taken the incident. */
@@ -410,7 +416,7 @@
     drawIncident(c) {
       const id = this.incident();
       const card = id && (c.cards.incident || {})[id];
-      this.drawAlarm(c, id ? null : this.key);
+      this.drawOther(c, id);
       this.part("nothing").hidden = Boolean(id) || !this.part("alarm").hidden;
       this.part("incident").hidden = !id;
       if (!id) return this.tellSelection("", 0);
@@ -443,10 +449,19 @@
       });
     }
 
-    /** What is selected is an alarm about no incident: what it is, and the button to own it. */
-    drawAlarm(c, key) {
-      const card = key && key.startsWith("alarm:") ? (c.cards.alarm || {})[key.slice("alarm:".length)] : null;
-      this.part("alarm").hidden = !card;
+    /** What is selected is no incident: a unit, or an alarm about something else with the button to own it. */
+    drawOther(c, incident) {
+      const what = muster.selected();
+      const unit = what && what.kind === "unit" ? (c.cards.unit || {})[what.id] : null;
+      const card = !incident && !unit && this.key && this.key.startsWith("alarm:") ? (c.cards.alarm || {})[this.key.slice("alarm:".length)] : null;
+      this.part("alarm").hidden = !card && !unit;
+      this.part("alarm-take").hidden = Boolean(unit);
+      if (unit) {
+        const at = muster.units.at[unit.slot];
+        muster.rows.setGlyph(this.part("alarm-glyph"), `unit-${unit.lost && unit.activity !== "off_duty" ? "lost" : unit.activity}`);
+        muster.rows.setText(this.part("alarm-title"), unit.name);
+        this.facts(this.part("alarm-facts"), muster.consoleView.unitFacts(c, unit, at > 0 ? at : null));
+      }
       if (!card) return;
       muster.rows.setGlyph(this.part("alarm-glyph"), `sev-${card.sev}`);
       muster.rows.setText(this.part("alarm-title"), muster.wallView.alarmTitle(c, card));

@@ -96,6 +96,21 @@
       });
   }
 
+  /** The facts of a unit whose last position was at `seen` (null: none): [[label, value] …]. */
+  function unitFacts(c, unit, seen) {
+    const orders = v().index(c).byUnit.get(unit.id) || [];
+    const tasks = orders.filter((o) => !FINAL.has(o.status)).map((o) => card(c, "incident", o.incident)).filter(Boolean);
+    const kind = w().sayOr(c.texts, `unit_kind.${unit.kind}`, unit.kind || "");
+    return [
+      [say(c, "console.state"), [say(c, `activity.${unit.lost && unit.activity !== "off_duty" ? "lost" : unit.activity}`), unit.since ? w().clock(unit.since) : ""].filter(Boolean).join(" · ")],
+      ...(kind ? [[say(c, "console.category"), kind]] : []),
+      ...(unit.members ? [[say(c, "console.members"), String(unit.members)]] : []),
+      [say(c, "console.place"), v().areaName(c, unit.area) || w().DASH],
+      [say(c, "console.position"), seen ? `${w().clock(seen)} · ${w().ago(c.texts, c.now - seen)}` : say(c, "wall.units.no_position")],
+      ...tasks.map((incident) => [say(c, "console.detail"), `${incident.no} ${incident.title}`]),
+    ];
+  }
+
   /** The facts of an alarm that is about no incident: [[label, value] …]. */
   function alarmFacts(c, alarm) {
     const [kind, ...rest] = alarm.subject.split(":");
@@ -150,5 +165,5 @@
     /** What the console's keys do, for the sheet of keys: [[key, text key] …]. */
   const KEYS = [["J / K", "next"], ["A", "take"], ["D", "dispatch"], ["Z", "undo"], ["N", "note"], ["R", "report"]];
 
-  muster.consoleView = { TABS, STEPS, KEYS, queue, incidentOf, orderRows, steps, stepper, facts, alarmFacts, revision, neighbour, intent };
+  muster.consoleView = { TABS, STEPS, KEYS, queue, incidentOf, orderRows, steps, stepper, facts, unitFacts, alarmFacts, revision, neighbour, intent };
 })(typeof window === "undefined" ? globalThis : window);

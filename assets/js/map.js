@@ -80,9 +80,9 @@
     }
 
     /* Marks stand beside one another, names beside the marks. */
-    arrange() {
+    arrange(anyway) {
       const scale = this.scale();
-      this.marks.arrange(scale);
+      if (!this.marks.arrange(scale) && !anyway) return;
       this.markBoxes = this.marks.boxes(scale);
       this.base.arrange(this.markBoxes);
       this.layer.over.again();
@@ -104,6 +104,7 @@
         this.home = [[south, west], [north, east]];
       }
       this.goHome(false);
+      this.arrange(true);
       this.tell();
       if (this.home && this.options.onShape) this.options.onShape(muster.mapScene.aspect(this.home));
     }
@@ -139,7 +140,7 @@
       const container = this.map.getContainer(), page = document.documentElement;
       this.on(container, ["pointerdown", "wheel", "keydown"], () => { this.touchedAt = performance.now(); }, { passive: true });
       this.onMap("zoomend moveend", () => this.measure());
-      this.onMap("zoomend resize", () => this.arrange());
+      this.onMap("zoomend resize", () => this.arrange(true));
       this.onMap("resize", () => { if (this.touchedAt === -Infinity) this.goHome(false); });
       const sizes = new ResizeObserver(() => this.map.invalidateSize({ animate: false }));
       sizes.observe(container);
@@ -153,7 +154,7 @@
       const beat = setInterval(() => this.tell(), 1000);
       this.stops.push(() => sizes.disconnect(), () => shell.disconnect(), () => clearInterval(beat));
       this.stops.push(muster.onSelect((what, _before, by) => this.selected(what, by)));
-      if (document.fonts) document.fonts.ready.then(() => { this.layer.retheme(); this.arrange(); });
+      if (document.fonts) document.fonts.ready.then(() => { this.layer.retheme(); this.arrange(true); });
     }
 
     listenToPointer() {

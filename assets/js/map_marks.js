@@ -16,7 +16,7 @@
   const isPlace = (at) => Array.isArray(at) && Number.isFinite(at[0]) && Number.isFinite(at[1]);
 
   /* Half the size of a mark in pixels at scale 1 (40-map.css): routine ones that somebody has are smaller. */
-  const radius = (mark) => (mark.kind === "camera_alert" ? 15 : mark.sev <= 2 || mark.ring ? 14 : 11.5);
+  const radius = (mark) => (mark.kind === "camera_alert" ? 17 : mark.sev <= 2 || mark.ring ? 14 : 11.5);
 
   class Marks {
     /** `pane`: where markers go; `interactive`: whether they can be focused and chosen. */
@@ -40,7 +40,8 @@
         }
     }
 
-    /** Place the marks at the map's zoom so that none lies on another; `scale` is that of the screen. */
+    /** Place the marks at the map's zoom so that none lies on another; `scale` is that of the screen. Says whether anything
+     *  was to be done. */
     arrange(scale) {
       const zoom = this.map.getZoom(), list = [];
       for (const [key, mark] of this.known) {
@@ -50,12 +51,16 @@
         const rank = chosen ? -1 : mark.sev * 4 - (mark.ring ? 2 : 0) + (camera ? 1 : 0);
         list.push({ key, x, y, r: radius(mark) * scale + (mark.ring && mark.sev < 4 ? 5 * scale : 0), rank, must: chosen || mark.sev <= 2 });
       }
+      const seen = list.map((m) => `${m.key} ${m.rank} ${m.r} ${Math.round(m.x)} ${Math.round(m.y)}`).join();
+      if (seen === this.seen) return false;
+      this.seen = seen;
       const { at, under } = muster.mapSpread.spread(list, this.shifts);
       this.shifts = at;
       this.under = under;
       const more = new Map();
       for (const host of under.values()) more.set(host, (more.get(host) || 0) + 1);
       for (const [key, mark] of this.known) this._shift(mark, at.get(key), more.get(key) || 0);
+      return true;
     }
 
     _shift(mark, spot, more) {

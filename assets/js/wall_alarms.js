@@ -36,6 +36,7 @@
     const params = { ...(alarm.params || {}) };
     const [kind, id] = split(alarm.subject);
     if (kind === "unit" && !params.unit) params.unit = (card(c, "unit", id) || {}).name;
+    if (kind === "dispute") params.dispute = (card(c, "dispute", id) || {}).no || params.dispute;
     if (kind === "source") params.source = w().sayOr(c.texts, `source.${id}`, params.source || (card(c, "source", id) || {}).name);
     let base = w().say(c.texts, `alarm.${alarm.rule}`, params);
     if (alarm.rule === "incident_untaken" && (alarm.title || incident)) base = alarm.title || incidentTitle(c, incident);

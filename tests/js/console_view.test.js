@@ -66,6 +66,16 @@ test("an alarm about no incident has its facts; who owns it and how often only w
   assert.ok(!labels(quiet).includes(c.texts["console.acknowledged_by"]));
 });
 
+test("a unit has its state, position and what it is on; without a position it says so", () => {
+  const c = context({ unit: [unit("u1", "en_route", { name: "一组", members: 4, lost: true })], incident: [incident("i1", 2)], order: [order("o1", "u1"), order("o2", "u1", { incident: "i9", status: "done" })] });
+  const facts = Object.fromEntries(view.unitFacts(c, c.cards.unit.u1, NOW - s(70)));
+  assert.equal(facts[c.texts["console.state"]], c.texts["activity.lost"]);
+  assert.equal(facts[c.texts["console.members"]], "4");
+  assert.match(facts[c.texts["console.position"]], /^14:30:57 · 1 min/);
+  assert.equal(facts[c.texts["console.detail"]], "i1 事件 i1");
+  assert.equal(Object.fromEntries(view.unitFacts(c, c.cards.unit.u1, null))[c.texts["console.position"]], c.texts["wall.units.no_position"]);
+});
+
 test("the next row is that after the selected one, and the ends are ends", () => {
   assert.equal(view.neighbour(["a", "b", "c"], "b", 1), "c");
   assert.equal(view.neighbour(["a", "b", "c"], "c", 1), "c");

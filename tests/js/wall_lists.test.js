@@ -43,16 +43,19 @@ test("an alarm of a rule says what the rule found, with names from its parameter
       alarm("x", 2, "unacked", 1, { rule: "order_unanswered", subject: "order:o1", params: { unit: "应急七组" } }),
       alarm("y", 3, "unacked", 1, { rule: "unit_lost", subject: "unit:u9" }),
       alarm("z", 3, "unacked", 1, { rule: "source_silent", subject: "source:s-12345" }),
+      alarm("d", 4, "unacked", 1, { rule: "dispute_red", subject: "dispute:DS-20261122-0004", params: { dispute: "DS-20261122-0004" } }),
     ],
     unit: [unit("u9", "available", { name: "应急十五组" })],
     order: [order("o1", "u1")],
     incident: [incident("i1", 2, { title: "燃气异味" })],
+    dispute: [{ id: "DS-20261122-0004", no: "DS-1122-0004" }],
   });
   const byKey = Object.fromEntries(view.alarmRows(c).map((r) => [r.key, r.cells]));
   assert.equal(byKey["alarm:x"].title, "指令未回执 · 应急七组");
   assert.equal(byKey["alarm:x"].sub, "燃气异味 · 群星村");
   assert.equal(byKey["alarm:y"].title, "应急十五组 失联");
   assert.equal(byKey["alarm:z"].title, "12345 热线 数据中断");
+  assert.equal(byKey["alarm:d"].title, "红牌 · DS-1122-0004");
 });
 
 test("an alarm about a camera says what was seen and by which camera", () => {
